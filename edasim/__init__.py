@@ -1,0 +1,1 @@
+"""edasim: a laboratory in which event-driven architecture is learned by running it."""
