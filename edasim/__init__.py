@@ -1,1 +1,53 @@
-"""edasim: a laboratory in which event-driven architecture is learned by running it."""
+"""edasim: a laboratory in which event-driven architecture is learned by running it.
+
+Nothing is imported before it is used: `import edasim` costs next to nothing, and pandas, matplotlib, networkx and
+ipywidgets are loaded by the rooms that need them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Simulation": "kernel",
+    "Run": "kernel",
+    "Event": "events",
+    "MemoryBus": "brokers",
+    "Source": "services",
+    "Service": "services",
+    "EdasimError": "errors",
+}
+_ROOMS = {
+    "brokers": "brokers",
+    "course": "course",
+    "events": "events",
+    "experiments": "experiments",
+    "failures": "failures",
+    "labs": "labs",
+    "load": "services.load",
+    "network": "network",
+    "scenarios": "scenarios",
+    "services": "services",
+    "theory": "theory",
+    "times": "kernel.times",
+    "viz": "viz",
+}
+
+__all__ = [*_HOMES, *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name at its first use."""
+    if name in _HOMES:
+        found = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    elif name in _ROOMS:
+        found = import_module(f".{_ROOMS[name]}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

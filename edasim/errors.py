@@ -12,25 +12,30 @@ from typing import Any
 
 
 class EdasimError(Exception):
-    """Something the user can put right: `field`, `value` and `remedy`, and `at_s` if a run was under way."""
+    """Something the user can put right: `field`, `value` and `remedy`, and `at_s` if a run was under way.
+
+    Its `args` are all that it was made from, so that it survives a pickle and SimPy's copy of a process's failure.
+    """
 
     def __init__(
         self,
         problem: str,
-        *,
         field: str | None = None,
         value: Any = None,
         remedy: str | None = None,
         at_s: float | None = None,
     ) -> None:
+        super().__init__(problem, field, value, remedy, at_s)
         self.problem = problem
         self.field = field
         self.value = value
         self.remedy = remedy
         self.at_s = at_s
-        when = "" if at_s is None else f"at {at_s:.6f} s of simulated time: "
-        what_to_do = "" if remedy is None else f"; {remedy}"
-        super().__init__(f"{when}{problem}{what_to_do}")
+
+    def __str__(self) -> str:
+        when = "" if self.at_s is None else f"at {self.at_s:.6f} s of simulated time: "
+        what_to_do = "" if self.remedy is None else f"; {self.remedy}"
+        return f"{when}{self.problem}{what_to_do}"
 
 
 class ConfigurationError(EdasimError, ValueError):
@@ -40,12 +45,13 @@ class ConfigurationError(EdasimError, ValueError):
 class UnknownNameError(EdasimError, LookupError):
     """A name (field, subscription, stream, chapter…) that does not exist; tells the nearest that do."""
 
-    def __init__(self, kind: str, name: object, known: Iterable[str], *, at_s: float | None = None) -> None:
+    def __init__(self, kind: str, name: object, known: Iterable[str], at_s: float | None = None) -> None:
         self.kind = kind
         self.known = tuple(known)
         near = difflib.get_close_matches(str(name), self.known, n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.known) or 'none'}"
         super().__init__(f"there is no {kind} {name!r}", field=kind, value=name, remedy=remedy, at_s=at_s)
+        self.args = (kind, name, self.known, at_s)
 
 
 class CapabilityError(EdasimError):

@@ -1,0 +1,338 @@
+"""The memory bus: publish and subscribe inside one process, with acknowledgement and redelivery.
+
+A topic hands each message to all its subscriptions that want it. A subscription is one queue: takers that share it compete,
+the one that has been free for longest goes first. A message that a crashed taker held goes back to the head of the queue, at
+once, with the next attempt number; one that a handler refuses goes back to the head too, up to `max_attempts`, then
+it is put aside as a dead letter. Filters choose by event type or by a condition on the event.
+
+Follows the patterns Publish-Subscribe Channel, Competing Consumers, Selective Consumer and Dead Letter Channel (Hohpe and Woolf,
+Enterprise Integration Patterns). Left out: durability (a bus in memory is gone with its process), priorities, expiry.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .. import checks
+from ..errors import ConfigurationError, StateError, UnknownNameError
+from ..events import Event
+from ..kernel import Simulation
+from ..kernel.runlog import DEAD_LETTERED, DROPPED, FAILED, FILTERED, NEVER, QUEUED, pack_row
+from .base import Capability, Message, Taker, event_of
+from .by_hand import Delivery, Publisher, Receive
+
+
+class Overflow(enum.Enum):
+    """What a full queue does with one message too many; either way a message is dropped, and the log says which."""
+
+    REFUSE_NEWEST = "refuse_newest"
+    DROP_OLDEST = "drop_oldest"
+
+
+@checks.configuration
+class MemoryBus:
+    """The configuration of a bus in memory; `start(sim)` puts it into a simulation.
+
+    >>> bus = MemoryBus().start(Simulation(seed=1))
+    >>> bus.topic("mails").subscribe("mail").name
+    'mail'
+    """
+
+    name: str = checks.text(default="memory")
+
+    capabilities = frozenset(
+        {
+            Capability.PUBLISH_SUBSCRIBE,
+            Capability.COMPETING_CONSUMERS,
+            Capability.FILTERING,
+            Capability.ACKNOWLEDGEMENT,
+            Capability.REDELIVERY,
+            Capability.BOUNDED_QUEUE,
+            Capability.DEAD_LETTERS,
+            Capability.ORDER,
+        }
+    )
+
+    def start(self, sim: Simulation) -> RunningMemoryBus:
+        """Starts the bus in `sim`."""
+        return RunningMemoryBus(self, sim)
+
+    def describe(self) -> str:
+        """The bus in plain words."""
+        return "a bus in memory: topics hand each message to every subscription, takers of one subscription share its queue"
+
+
+class RunningMemoryBus:
+    """A bus in a simulation: topics by name."""
+
+    def __init__(self, configuration: MemoryBus, sim: Simulation) -> None:
+        self.sim = sim
+        self.name = configuration.name
+        self.capabilities = configuration.capabilities
+        self._topics: dict[str, Topic] = {}
+
+    def topic(self, name: str) -> Topic:
+        """The topic of that name, made at first use."""
+        if name not in self._topics:
+            self._topics[name] = Topic(self, checks.check_text("topic", name))
+        return self._topics[name]
+
+    def subscription(self, topic: str, name: str) -> MemorySubscription:
+        """A subscription that exists already; `UnknownNameError` otherwise."""
+        if topic not in self._topics:
+            raise UnknownNameError("topic", topic, self._topics, at_s=self.sim.env.now)
+        return self._topics[topic].subscription(name)
+
+
+class Topic:
+    """A destination: hands each message to every subscription that wants it."""
+
+    def __init__(self, bus: RunningMemoryBus, name: str) -> None:
+        self.sim = bus.sim
+        self.name = name
+        self.broker = bus.name
+        self.route: Callable[[float, Message], None] = self._fan_out
+        self._subscriptions: dict[str, MemorySubscription] = {}
+        self._by_hand = Publisher(self)
+        self._nobody = bus.sim.log.endpoint(bus.sim.log.lane(bus.name, name, ""), "")
+
+    def subscribe(
+        self,
+        name: str | None = None,
+        *,
+        types: str | Iterable[str] | None = None,
+        where: Callable[[Event], bool] | None = None,
+        capacity: int | None = None,
+        overflow: Overflow | str = Overflow.REFUSE_NEWEST,
+        max_attempts: int = 5,
+        dead_letters: Topic | None = None,
+    ) -> MemorySubscription:
+        """A new subscription, called as the topic if no `name` is given.
+
+        It receives the event `types` named (all if None) for which `where(event)` holds. `capacity` bounds the messages that
+        wait (None: no bound), `overflow` says what a full queue does. A message that failed in `max_attempts` deliveries
+        is published to `dead_letters`, if there is such a topic, and leaves the queue.
+        """
+        name = self.name if name is None else checks.check_text("subscription", name)
+        if name in self._subscriptions:
+            raise ConfigurationError(
+                f"subscription {name!r} of topic {self.name!r} exists already",
+                field="name",
+                value=name,
+                remedy="share it among takers, or give this one another name",
+            )
+        made = MemorySubscription(
+            self,
+            name,
+            wants=Filter(types=_as_types(types), where=where),
+            capacity=checks.check_optional(checks.check_whole(1))("capacity", capacity),
+            overflow=checks.check_word(Overflow)("overflow", overflow),
+            max_attempts=checks.check_whole(1)("max_attempts", max_attempts),
+            dead_letters=dead_letters,
+        )
+        self._subscriptions[name] = made
+        alone = len(self._subscriptions) == 1 and made.wants.everything
+        self.route = made.offer if alone else self._fan_out
+        return made
+
+    def subscription(self, name: str) -> MemorySubscription:
+        """The subscription of that name; `UnknownNameError` if there is none."""
+        if name not in self._subscriptions:
+            raise UnknownNameError(f"subscription of topic {self.name!r}", name, self._subscriptions, at_s=self.sim.env.now)
+        return self._subscriptions[name]
+
+    def publish(self, event: Event, *, publisher: str = "by hand") -> Event:
+        """Publishes an event now, from your own process; returns it with id, source and time filled in."""
+        return self._by_hand.publish(event, publisher)
+
+    def on_settled(self, tell: Callable[[float, Message], None]) -> None:
+        """Calls `tell(now_s, message)` whenever a message of this topic leaves one of its subscriptions for good."""
+        if not self._subscriptions:
+            raise StateError(
+                f"topic {self.name!r} has no subscription yet",
+                field="load",
+                remedy="subscribe first, then make the source with the closed load",
+            )
+        for subscription in self._subscriptions.values():
+            subscription.on_settled(tell)
+
+    def _fan_out(self, now_s: float, message: Message) -> None:
+        wanted = False
+        event: Event | None = None
+        for subscription in self._subscriptions.values():
+            if not subscription.wants.everything:
+                event = event or event_of(self.sim, message)
+                if not subscription.wants.accepts(event):
+                    continue
+            wanted = True
+            subscription.offer(now_s, message)
+        if not wanted:
+            number, root, published_s, enqueued_s, attempt, _ = message
+            self.sim.log.append(
+                pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, attempt, FILTERED)
+            )
+
+
+class Filter:
+    """Which events a subscription wants: some types, a condition, both or everything."""
+
+    def __init__(self, *, types: frozenset[str] | None, where: Callable[[Event], bool] | None) -> None:
+        self.types = types
+        self.where = where
+        self.everything = types is None and where is None
+
+    def accepts(self, event: Event) -> bool:
+        """Whether the event passes."""
+        return (self.types is None or event.type in self.types) and (self.where is None or bool(self.where(event)))
+
+
+def _as_types(types: str | Iterable[str] | None) -> frozenset[str] | None:
+    if types is None:
+        return None
+    named = [types] if isinstance(types, str) else list(types)
+    if not named:
+        raise checks.refuse("types", types, "name at least one event type, or leave it out to receive all")
+    return frozenset(checks.check_text("types", one) for one in named)
+
+
+class MemorySubscription:
+    """One queue of a topic, shared by its takers."""
+
+    def __init__(
+        self,
+        topic: Topic,
+        name: str,
+        *,
+        wants: Filter,
+        capacity: int | None,
+        overflow: Overflow,
+        max_attempts: int,
+        dead_letters: Topic | None,
+    ) -> None:
+        self.sim = topic.sim
+        self.name = name
+        self.topic = topic
+        self.wants = wants
+        self.capacity = capacity
+        self.overflow = overflow
+        self.max_attempts = max_attempts
+        self.dead_letters = dead_letters
+        self.lane = self.sim.log.lane(topic.broker, topic.name, name)
+        self._nobody = self.sim.log.endpoint(self.lane, "")
+        self.waiting: deque[Message] = deque()
+        self._free: deque[Taker] = deque()
+        self._held: dict[int, Delivery] = {}
+        self._settled: list[Callable[[float, Message], None]] = []
+        self.offer, self.done = self._hot_path()
+        self.sim.on_end(self._open_rows)
+
+    def _hot_path(
+        self,
+    ) -> tuple[Callable[[float, Message], None], Callable[[Taker, float, Message], Message | None]]:
+        """`offer` and `done` as closures: their names are local, which makes each call a third cheaper."""
+        waiting, free, capacity, settled = self.waiting, self._free, self.capacity, self._settled
+        wait, first_waiting, first_free, set_free = waiting.append, waiting.popleft, free.popleft, free.append
+
+        def offer(now_s: float, message: Message) -> None:
+            if free:
+                first_free().take(now_s, message)
+            elif capacity is not None and len(waiting) >= capacity:
+                self._overflow(now_s, message)
+            else:
+                wait(message)
+
+        def done(taker: Taker, now_s: float, message: Message) -> Message | None:
+            if settled:
+                self._tell(now_s, message)
+            if waiting:
+                return first_waiting()
+            set_free(taker)
+            return None
+
+        return offer, done
+
+    def ready(self, taker: Taker, now_s: float) -> None:
+        """The taker is free: it gets the message at the head, or waits behind those who are free already."""
+        if self.waiting:
+            taker.take(now_s, self.waiting.popleft())
+        else:
+            self._free.append(taker)
+
+    def acknowledge(self, now_s: float, message: Message) -> None:
+        """The message is processed and leaves the queue."""
+        self._tell(now_s, message)
+
+    def withdraw(self, taker: Taker) -> None:
+        """The taker, if it is free, takes no more messages."""
+        if taker in self._free:
+            self._free.remove(taker)
+
+    def give_back(self, now_s: float, message: Message) -> None:
+        """What a crashed taker held goes to the head of the queue, or to whoever is free, with the next attempt number."""
+        number, root, published_s, enqueued_s, attempt, event = message
+        again = (number, root, published_s, enqueued_s, attempt + 1, event)
+        if self._free:
+            self._free.popleft().take(now_s, again)
+        else:
+            self.waiting.appendleft(again)
+
+    def refuse(self, now_s: float, message: Message) -> int:
+        """A handler failed: back to the head, or aside after `max_attempts`. Returns the outcome for the log."""
+        if message[4] < self.max_attempts:
+            self.give_back(now_s, message)
+            return FAILED
+        self.put_aside(now_s, message)
+        return DEAD_LETTERED
+
+    def put_aside(self, now_s: float, message: Message) -> None:
+        """The message leaves the queue; a copy goes to the topic for dead letters, if there is one."""
+        self._tell(now_s, message)
+        if self.dead_letters is not None:
+            number, root, published_s, _, _, event = message
+            self.dead_letters.route(now_s, (number, root, published_s, now_s, 1, event))
+
+    def on_settled(self, tell: Callable[[float, Message], None]) -> None:
+        """Calls `tell(now_s, message)` whenever a message leaves this subscription for good."""
+        self._settled.append(tell)
+
+    def receive(self, *, consumer: str = "by hand") -> Receive:
+        """An event for your own process: `delivery = yield subscription.receive()`.
+
+        It triggers with a `Delivery`, which stays yours until you settle it. A receive that nobody waits for any more, as
+        after an interrupt or a timeout that came first, takes no message.
+        """
+        return Receive(self, consumer)
+
+    def hold(self, delivery: Delivery) -> None:
+        """Notes that a process holds a delivery."""
+        self._held[id(delivery)] = delivery
+
+    def let_go(self, delivery: Delivery) -> None:
+        """Notes that a process has settled a delivery."""
+        del self._held[id(delivery)]
+
+    def _tell(self, now_s: float, message: Message) -> None:
+        for tell in self._settled:
+            tell(now_s, message)
+
+    def _overflow(self, now_s: float, newest: Message) -> None:
+        dropped = newest
+        if self.overflow is Overflow.DROP_OLDEST:
+            dropped = self.waiting.popleft()
+            self.waiting.append(newest)
+        number, root, published_s, enqueued_s, attempt, _ = dropped
+        self.sim.log.append(
+            pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, attempt, DROPPED)
+        )
+        self._tell(now_s, dropped)
+
+    def _open_rows(self, now_s: float) -> list[bytes]:
+        held = [delivery.open_row() for delivery in self._held.values()]
+        queued: list[Any] = [
+            pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, NEVER, self._nobody, attempt, QUEUED)
+            for number, root, published_s, enqueued_s, attempt, _ in self.waiting
+        ]
+        return held + queued

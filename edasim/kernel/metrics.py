@@ -1,0 +1,116 @@
+"""Running statistics of deliveries per endpoint, in bounded memory whatever the length of the run.
+
+Means and sums are exact. Quantiles come from a histogram with 64 equal buckets in each doubling, which are read off the upper
+bits of the floating-point number, as high dynamic range histograms do it; a reported quantile is the middle of its
+bucket, within 0.8 % of the exact one. Times below a nanosecond count as zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Times = np.ndarray[Any, np.dtype[np.float64]]
+
+SMALLEST_S = 1e-9
+_DROPPED_BITS = 52 - 6
+_FIRST = int(np.array(SMALLEST_S).view(np.int64)) >> _DROPPED_BITS
+BUCKETS = 64 * 64
+
+
+@dataclass
+class Spread:
+    """Count, sum, maximum and histogram of non-negative times in seconds."""
+
+    n: int = 0
+    total_s: float = 0.0
+    max_s: float = 0.0
+    zeros: int = 0
+    buckets: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(BUCKETS, dtype=np.int64))
+
+    def add(self, times_s: Times) -> None:
+        """Counts an array of times."""
+        if not len(times_s):
+            return
+        self.n += len(times_s)
+        self.total_s += float(times_s.sum())
+        self.max_s = max(self.max_s, float(times_s.max()))
+        counted = times_s[times_s >= SMALLEST_S]
+        self.zeros += len(times_s) - len(counted)
+        places = (counted.view(np.int64) >> _DROPPED_BITS) - _FIRST
+        self.buckets += np.bincount(places, minlength=BUCKETS)
+
+    def merge(self, other: Spread) -> None:
+        """Adds what another one counted."""
+        self.n += other.n
+        self.total_s += other.total_s
+        self.max_s = max(self.max_s, other.max_s)
+        self.zeros += other.zeros
+        self.buckets += other.buckets
+
+    @property
+    def mean_s(self) -> float:
+        """The mean in seconds; NaN without any."""
+        return self.total_s / self.n if self.n else math.nan
+
+    def quantile_s(self, p: float) -> float:
+        """The time that a share `p` of all does not exceed, within 0.8 %; NaN without any."""
+        if not self.n:
+            return math.nan
+        rank = p * self.n
+        if rank <= self.zeros:
+            return 0.0
+        place = int(np.searchsorted(np.cumsum(self.buckets), rank - self.zeros))
+        edges = (np.array([place, place + 1], dtype=np.int64) + _FIRST) << _DROPPED_BITS
+        return min(float(edges.view(np.float64).mean()), self.max_s)
+
+
+@dataclass
+class EndpointMetrics:
+    """What one consumer at one lane did: outcomes, redeliveries, waits and service times."""
+
+    outcomes: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(16, dtype=np.int64))
+    redelivered: int = 0
+    waits: Spread = field(default_factory=Spread)
+    responses: Spread = field(default_factory=Spread)
+    busy_s: float = 0.0
+
+
+class Metrics:
+    """Statistics of every row of a run, by endpoint."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.by_endpoint: dict[int, EndpointMetrics] = {}
+
+    def count(self, rows: np.ndarray[Any, Any]) -> None:
+        """Counts an array of `runlog.ROW`."""
+        self.rows += len(rows)
+        present = np.unique(rows["endpoint"])
+        for endpoint in present.tolist():
+            mine = rows if len(present) == 1 else rows[rows["endpoint"] == endpoint]
+            self._count_one(self.by_endpoint.setdefault(endpoint, EndpointMetrics()), mine)
+
+    def count_done(self, endpoint: int, waits_s: np.ndarray[Any, Any], services_s: np.ndarray[Any, Any]) -> None:
+        """Counts first deliveries that were done, given as waits and service times in seconds."""
+        metrics = self.by_endpoint.setdefault(endpoint, EndpointMetrics())
+        self.rows += len(waits_s)
+        metrics.outcomes[0] += len(waits_s)
+        metrics.waits.add(waits_s)
+        metrics.responses.add(waits_s + services_s)
+        metrics.busy_s += float(services_s.sum())
+
+    def _count_one(self, metrics: EndpointMetrics, rows: np.ndarray[Any, Any]) -> None:
+        metrics.outcomes += np.bincount(rows["outcome"], minlength=16)
+        metrics.redelivered += int(np.count_nonzero(rows["attempt"] > 1))
+        started_s, finished_s = rows["started_s"], rows["finished_s"]
+        begun = ~np.isnan(started_s)
+        if not begun.all():
+            rows, started_s, finished_s = rows[begun], started_s[begun], finished_s[begun]
+        metrics.waits.add(started_s - rows["enqueued_s"])
+        metrics.busy_s += float((finished_s - started_s).sum())
+        done = rows["outcome"] == 0
+        metrics.responses.add((finished_s - rows["published_s"])[done])

@@ -1,0 +1,99 @@
+"""The message plane: one actor with its own heap of instants that runs between SimPy's events, exactly.
+
+A record is a tuple `(time_s, NORMAL, id, action, argument)`. Its first three members are those of an entry in SimPy's
+own queue, and the id comes from SimPy's own counter. So records and events have one total order: earlier first; at one
+instant SimPy's urgent events first (interrupts, the start of a process, a delivery to a waiting process, the end of the
+run), then whatever was scheduled first, record or event. Nothing depends on the order of a dictionary or a set.
+
+`PlaneEnvironment` is a SimPy environment whose `step` runs all records that come before SimPy's next event, and then
+that event. It never passes an instant at which SimPy could act, because it looks at SimPy's queue before each record.
+
+Follows SimPy 4.1 (`core.py`: `Environment.step`, `peek`, `schedule`; `rt.py` overrides `step` in the same way). This is
+the only module that touches SimPy's private `_now`, `_queue` and `_eid`; `tests/kernel/test_plane.py` holds the installed
+version to what is assumed here. Left out: priorities among records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush, heapreplace
+from itertools import repeat
+from typing import Any
+
+import simpy
+from simpy.core import Infinity
+from simpy.events import NORMAL, URGENT, Event
+
+Action = Callable[[float, Any], "Record | None"]
+"""What happens at an instant: called with the time in seconds and the record's argument.
+
+It may return the record that takes its own place in the heap, which is cheaper than to schedule one."""
+
+Record = tuple[float, int, int, Action, Any]
+
+BETWEEN_CHORES = 4096
+"""So many records run between two looks at the chores (emptying the log's buffer)."""
+
+
+class PlaneEnvironment(simpy.Environment):
+    """An ordinary `simpy.Environment` that also runs the records of the message plane, in one order with its events."""
+
+    def __init__(self, initial_time: float = 0.0) -> None:
+        super().__init__(initial_time)
+        self.records: list[Record] = []
+        self.next_id: Callable[[], int] = self._eid.__next__
+        self.chore: Callable[[], None] = _nothing_to_do
+
+    def at(self, time_s: float, action: Action, argument: Any = None) -> None:
+        """Schedules `action(time_s, argument)` on the plane; `time_s` must not lie in the past."""
+        heappush(self.records, (time_s, NORMAL, self.next_id(), action, argument))
+
+    def wake(self, event: Event, value: Any) -> None:
+        """Triggers a SimPy event so that who waits for it acts now, before anything else at this instant."""
+        event._ok = True
+        event._value = value
+        self.schedule(event, URGENT)
+
+    def peek(self) -> float:
+        """The time of the next event or record in seconds, or infinity."""
+        next_record_s = self.records[0][0] if self.records else Infinity
+        return min(super().peek(), next_record_s)
+
+    def step(self) -> None:
+        """Runs all records before SimPy's next event, then that event.
+
+        Raises `simpy.core.EmptySchedule` when neither is left.
+        """
+        if self.records:
+            while self._run_records():
+                self.chore()
+        super().step()
+
+    def _run_records(self) -> bool:
+        """Runs records until SimPy's next event comes first (False), none is left (False), or it is time for the chore.
+
+        The running record stays at the top of the heap: what its action schedules is later, or as early with a
+        larger id. So the record that the action returns can replace it in one step.
+        """
+        records, queue = self.records, self._queue
+        try:
+            for _ in repeat(None, BETWEEN_CHORES):
+                record = records[0]
+                if queue and queue[0] < record:  # type: ignore[operator]
+                    return False
+                self._now = now_s = record[0]
+                follower = record[3](now_s, record[4])
+                if follower is not None:
+                    heapreplace(records, follower)
+                else:
+                    heappop(records)
+                    if not records:
+                        return False
+        except BaseException:
+            heappop(records)
+            raise
+        return True
+
+
+def _nothing_to_do() -> None:
+    """The chore of a plane that has none."""

@@ -1,0 +1,203 @@
+"""The run log: facts are appended to columns and never edited; every table, picture and verdict is derived from it.
+
+A delivery attempt becomes one packed row of 61 bytes when it ends. Its fields are those of `ROW`: the message's number
+and its root's number (the message at the start of the causal tree), five instants, the endpoint (a consumer at a
+lane), the attempt and the outcome. A message's number holds its publisher in the upper bits and a running number
+of that publisher in the lower ones, so that one more publisher does not renumber the others' messages.
+
+Three levels: `full` keeps every row up to a stated number, `sampled` keeps all rows of one causal tree in so many, and
+`metrics` keeps none. Running statistics (`metrics.py`) cover every row at each level.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from .metrics import Metrics
+
+ROW = np.dtype(
+    [
+        ("number", "<i8"),
+        ("root", "<i8"),
+        ("published_s", "<f8"),
+        ("enqueued_s", "<f8"),
+        ("delivered_s", "<f8"),
+        ("started_s", "<f8"),
+        ("finished_s", "<f8"),
+        ("endpoint", "<u2"),
+        ("attempt", "<u2"),
+        ("outcome", "u1"),
+    ]
+)
+"""The fields of a row; times are simulated seconds, NaN where not reached."""
+
+pack_row: Callable[..., bytes] = struct.Struct("<qqdddddHHB").pack
+"""Packs the fields of `ROW`, in order."""
+
+OUTCOMES = (
+    "done",
+    "failed",
+    "requeued",
+    "expired",
+    "dropped",
+    "dead_lettered",
+    "crashed",
+    "in_flight",
+    "queued",
+    "filtered",
+)
+"""The outcome of a delivery attempt, or of a message that was never delivered; a row holds the index."""
+
+DONE, FAILED, REQUEUED, EXPIRED, DROPPED, DEAD_LETTERED, CRASHED, IN_FLIGHT, QUEUED, FILTERED = range(len(OUTCOMES))
+NEVER = float("nan")
+PUBLISHER_BITS = 40
+
+
+def running_number(number: int) -> int:
+    """The running number, from 0, of a message among those of its publisher."""
+    return number & ((1 << PUBLISHER_BITS) - 1)
+
+
+class LogLevel(enum.Enum):
+    """How much of a run is kept."""
+
+    FULL = "full"
+    SAMPLED = "sampled"
+    METRICS = "metrics"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A subscription of a broker: where deliveries of one group come from."""
+
+    broker: str
+    destination: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A change of state at an instant: what kind, of whom, and its particulars."""
+
+    time_s: float
+    kind: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class Brief:
+    """Waits and service times (seconds, in pairs) of messages that were done at their first attempt."""
+
+    def __init__(self) -> None:
+        self.waits_s: list[float] = []
+        self.services_s: list[float] = []
+
+
+class RunLog:
+    """The log of one simulation: rows, facts, and the names that the rows refer to."""
+
+    def __init__(self, level: LogLevel, max_rows: int, one_in: int) -> None:
+        self.level = level
+        self.max_rows = max_rows
+        self.one_in = one_in
+        self.publishers: list[str] = []
+        self.lanes: list[Lane] = []
+        self.endpoints: list[tuple[int, str]] = []
+        self.facts: list[Fact] = []
+        self.events: dict[int, Any] = {}
+        self.event_makers: list[Callable[[int, float], Any] | None] = []
+        self.metrics = Metrics()
+        self.kept_rows = 0
+        self.slots: dict[int, tuple[str, int]] = {}
+        self._kept: list[np.ndarray[Any, Any]] = []
+        self._briefs: dict[int, Brief] = {}
+        self._fresh: list[bytes] = []
+        self.append: Callable[[bytes], None] = self._fresh.append
+
+    def publisher(self, name: str, event_maker: Callable[[int, float], Any] | None = None) -> Callable[[], int]:
+        """Registers a publisher and returns the function that numbers its messages.
+
+        `event_maker(number, published_s)` makes the event of a message for which none was kept.
+        """
+        self.publishers.append(name)
+        self.event_makers.append(event_maker)
+        return count((len(self.publishers) - 1) << PUBLISHER_BITS).__next__
+
+    def lane(self, broker: str, destination: str, group: str) -> int:
+        """Registers a lane and returns its index."""
+        self.lanes.append(Lane(broker, destination, group))
+        return len(self.lanes) - 1
+
+    def endpoint(self, lane: int, consumer: str) -> int:
+        """The index of a consumer at a lane, registered at first use; an empty name stands for no consumer."""
+        key = (lane, consumer)
+        if key not in self.endpoints:
+            self.endpoints.append(key)
+        return self.endpoints.index(key)
+
+    def add_slots(self, lane: int, service: str, slots: int) -> None:
+        """Notes which service works on a lane, and with how many slots."""
+        self.slots[lane] = (service, self.slots.get(lane, (service, 0))[1] + slots)
+
+    def brief(self, endpoint: int) -> Brief | None:
+        """At the level `metrics`, where to put the times of a message that was done at its first attempt; otherwise None.
+
+        It stands for a whole row, at a third of the price.
+        """
+        if self.level is not LogLevel.METRICS:
+            return None
+        return self._briefs.setdefault(endpoint, Brief())
+
+    def fact(self, time_s: float, kind: str, subject: str, **detail: Any) -> None:
+        """Appends a change of state."""
+        self.facts.append(Fact(time_s, kind, subject, detail))
+
+    def keep_event(self, number: int, root: int, event: Any) -> None:
+        """Keeps a message's event if the level keeps the rows of its causal tree."""
+        if self.level is LogLevel.FULL or (self.level is LogLevel.SAMPLED and self.is_sampled(root)):
+            self.events[number] = event
+
+    def event_of(self, number: int, published_s: float) -> Any:
+        """The event of a message: the one that was kept, or one made anew by its publisher (None if it makes none)."""
+        kept = self.events.get(number)
+        if kept is not None:
+            return kept
+        maker = self.event_makers[number >> PUBLISHER_BITS]
+        return None if maker is None else maker(running_number(number), published_s)
+
+    def is_sampled(self, root: Any) -> Any:
+        """Whether a causal tree is kept by a sampled log; works for one root number or an array of them."""
+        return (root & ((1 << PUBLISHER_BITS) - 1)) % self.one_in == 0
+
+    def flush(self) -> None:
+        """Moves fresh rows to where the level keeps them, and counts all of them in the metrics."""
+        for endpoint, brief in self._briefs.items():
+            if brief.waits_s:
+                self.metrics.count_done(endpoint, np.array(brief.waits_s), np.array(brief.services_s))
+                brief.waits_s.clear()
+                brief.services_s.clear()
+        if not self._fresh:
+            return
+        rows = np.frombuffer(b"".join(self._fresh), dtype=ROW)
+        self._fresh.clear()
+        self.metrics.count(rows)
+        if self.level is LogLevel.METRICS:
+            return
+        if self.level is LogLevel.SAMPLED:
+            rows = rows[self.is_sampled(rows["root"])]
+        room = self.max_rows - self.kept_rows
+        if room > 0 and len(rows):
+            self._kept.append(rows[:room])
+            self.kept_rows += len(self._kept[-1])
+
+    def kept_blocks(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """All rows kept so far, as arrays of `ROW`, in the order in which deliveries ended."""
+        self.flush()
+        return tuple(self._kept)

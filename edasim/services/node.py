@@ -1,0 +1,49 @@
+"""Nodes: what can crash and restart. A crash loses what is in the node's memory, and nothing that is stored elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .service import Service
+
+
+class Node:
+    """One process of a service, with `concurrency` slots; its name is "service/0" and so on."""
+
+    def __init__(self, service: Service, name: str) -> None:
+        self.name = name
+        self.service = service
+        self.sim = service.sim
+        self.up = False
+        self.slots = service.new_slots(self)
+        self.sim.nodes[name] = self
+
+    def start(self, now_s: float) -> None:
+        """Takes up work; the first start is no fact of the log."""
+        self.up = True
+        for slot in self.slots:
+            self.service.subscription.ready(slot, now_s)
+
+    def crash(self) -> None:
+        """Fails now: its slots stop, and what they worked on is given back to the broker. A node that is down stays down."""
+        if not self.up:
+            return
+        now_s = float(self.sim.env.now)
+        self.up = False
+        in_work = sum(slot.message is not None for slot in self.slots)
+        self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)
+        for slot in self.slots:
+            if slot.message is None:
+                self.service.subscription.withdraw(slot)
+        lost = sorted((message for slot in self.slots if (message := slot.lose(now_s)) is not None), key=lambda m: m[0])
+        for message in reversed(lost):
+            self.service.subscription.give_back(now_s, message)
+
+    def restart(self) -> None:
+        """Comes back now, with empty memory. A node that is up goes on as it is."""
+        if self.up:
+            return
+        now_s = float(self.sim.env.now)
+        self.sim.log.fact(now_s, "node_restarted", self.name, service=self.service.name)
+        self.start(now_s)

@@ -1,0 +1,187 @@
+"""A slot: one message at a time, on the hot path of the message plane.
+
+`take` and `finish` are closures over local names, because they run once per message; everything else of a
+slot runs seldom. A slot whose node crashes forgets its message, so the end that was scheduled for it means nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from heapq import heappush
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from ..brokers.base import Message, event_of
+from ..errors import EdasimError
+from ..kernel.plane import NORMAL, Record
+from ..kernel.runlog import CRASHED, DONE, IN_FLIGHT, NEVER, pack_row
+from .handling import Context, Returned
+
+if TYPE_CHECKING:
+    from .node import Node
+    from .service import Service
+
+
+class Slot:
+    """Takes a message, is busy for its service time, hands it to the handler, and asks for the next."""
+
+    take: Callable[[float, Message], None]
+
+    def __init__(self, service: Service, node: Node) -> None:
+        self.name = node.name
+        self.node = node
+        self.service = service
+        self.sim = service.sim
+        self.message: Message | None = None
+        self.delivered_s = NEVER
+        self._endpoint = self.sim.log.endpoint(service.subscription.lane, node.name)
+        self._process: simpy.Process | None = None
+        self.take = self._hot_path()
+
+    def _hot_path(self) -> Callable[[float, Message], None]:
+        slot, service, log = self, self.service, self.sim.log
+        records, next_id, draw, endpoint = self.sim.env.records, self.sim.env.next_id, service.draw, self._endpoint
+        append, done, handover_s = log.append, service.subscription.done, service.handover_s
+        brief = log.brief(endpoint)
+        add_wait, add_service = (append, append) if brief is None else (brief.waits_s.append, brief.services_s.append)
+        handle = self._handle if service.handler is not None else None
+
+        def take(now_s: float, message: Message) -> None:
+            slot.message = message
+            slot.delivered_s = now_s
+            heappush(records, (now_s + handover_s + draw(), NORMAL, next_id(), finish, message))
+
+        def finish(now_s: float, message: Message) -> Record | None:
+            if message is not slot.message or (handle is not None and not handle(now_s, message)):
+                return None
+            number, root, published_s, enqueued_s, attempt, _ = message
+            delivered_s = slot.delivered_s
+            started_s = delivered_s + handover_s
+            if brief is not None and attempt == 1:
+                add_wait(started_s - enqueued_s)
+                add_service(now_s - started_s)
+            else:
+                append(
+                    pack_row(number, root, published_s, enqueued_s, delivered_s, started_s, now_s, endpoint, attempt, DONE)
+                )
+            following = slot.message = done(slot, now_s, message)
+            if following is None:
+                return None
+            slot.delivered_s = now_s
+            return (now_s + handover_s + draw(), NORMAL, next_id(), finish, following)
+
+        return take
+
+    def lose(self, now_s: float) -> Message | None:
+        """The node crashes: the slot stops at once and returns the message it worked on, if any."""
+        message, self.message = self.message, None
+        if message is None:
+            return None
+        self._log(now_s, message, CRASHED)
+        process, self._process = self._process, None
+        if process is not None and process is not self.sim.env.active_process:
+            process.interrupt("crash")
+        return message
+
+    def open_row(self) -> bytes:
+        """The row of the message in work when the run ends."""
+        assert self.message is not None
+        return self._row(NEVER, self.message, IN_FLIGHT)
+
+    def _row(self, finished_s: float, message: Message, outcome: int) -> bytes:
+        number, root, published_s, enqueued_s, attempt, _ = message
+        return pack_row(
+            number,
+            root,
+            published_s,
+            enqueued_s,
+            self.delivered_s,
+            self.delivered_s + self.service.handover_s,
+            finished_s,
+            self._endpoint,
+            attempt,
+            outcome,
+        )
+
+    def _log(self, now_s: float, message: Message, outcome: int) -> None:
+        self.sim.log.append(self._row(now_s, message, outcome))
+
+    def _handle(self, now_s: float, message: Message) -> bool:
+        """Calls the handler. True if it has ended well; otherwise the slot has been taken care of."""
+        event = event_of(self.sim, message)
+        context = Context(self.service, self.node, event, message[4], message[1])
+        handler = self.service.handler
+        assert handler is not None
+        try:
+            returned = handler(event, context)
+            if isinstance(returned, GeneratorType):
+                self._process = self.sim.env.process(self._go_on(returned, context, message))
+                return False
+            context.publish(returned)
+        except EdasimError:
+            raise
+        except Exception as failure:  # noqa: BLE001 - a handler refuses a message by raising whatever it likes
+            self._refuse(now_s, message, failure)
+            return False
+        return self.message is message
+
+    def _go_on(
+        self, handling: Generator[Any, Any, Returned], context: Context, message: Message
+    ) -> Generator[Any, Any, None]:
+        """Drives a generator handler as a SimPy process; a crash closes it, so that no line of it runs afterwards.
+
+        If the handler crashes its own node, it runs up to its next `yield`.
+        """
+        step: Callable[[Any], Any] = handling.send
+        value: Any = None
+        try:
+            while True:
+                waited_for = step(value)
+                if self.message is not message:
+                    handling.close()
+                    return
+                try:
+                    value = yield waited_for
+                    step = handling.send
+                except simpy.Interrupt:
+                    handling.close()
+                    return
+                except Exception as failure:  # noqa: BLE001 - what a waited-for event failed with is the handler's
+                    step, value = handling.throw, failure
+        except StopIteration as end:
+            if self.message is not message:
+                return
+            context.publish(end.value)
+        except EdasimError:
+            raise
+        except Exception as failure:  # noqa: BLE001 - as in `_handle`
+            self._process = None
+            self._refuse(context.now_s, message, failure)
+            return
+        self._process = None
+        self._complete(context.now_s, message)
+
+    def _complete(self, now_s: float, message: Message) -> None:
+        self._log(now_s, message, DONE)
+        self.message = None
+        following = self.service.subscription.done(self, now_s, message)
+        if following is not None:
+            self.take(now_s, following)
+
+    def _refuse(self, now_s: float, message: Message, failure: Exception) -> None:
+        self.sim.log.fact(
+            now_s,
+            "handler_failed",
+            self.service.name,
+            node=self.name,
+            event_id=event_of(self.sim, message).id,
+            attempt=message[4],
+            error=f"{type(failure).__name__}: {failure}",
+        )
+        subscription = self.service.subscription
+        self.message = None
+        outcome = subscription.refuse(now_s, message)
+        self._log(now_s, message, outcome)
+        subscription.ready(self, now_s)

@@ -1,0 +1,131 @@
+"""Sources: what publishes events by a load, whether anyone receives them or not.
+
+An open source publishes at the instants of its load. A closed one has users who wait until their message has left the
+subscription for good before they think and ask again (Little's law then bounds what they can ask for). Left out: a publisher that
+is held back by its broker; brokers that do so bring it along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import checks
+from ..brokers.base import Destination, Message
+from ..errors import HandlerError
+from ..events import Event
+from ..kernel.plane import NORMAL, Record
+from ..kernel.runlog import running_number
+from .load import Closed, Load, check_load
+
+NewEvent = Callable[["Occasion"], Event]
+"""Makes the event of an occasion; may leave out id and source, which the source fills in."""
+
+
+class Occasion:
+    """What a function that makes events may ask: the running number from 0, the time, and random numbers of its own."""
+
+    __slots__ = ("draw", "now_s", "number")
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self.draw = draw
+        self.number = 0
+        self.now_s = 0.0
+
+
+class Source:
+    """Publishes to `to`, by `load`, events of a type (`event="user.registered"`) or made by `event(occasion)`.
+
+    The ids of its events are "name-0", "name-1"… The instants come from the stream `source/name`, what `event` draws
+    from `source/name/event`.
+    """
+
+    def __init__(
+        self, name: str, *, load: Load, to: Destination, event: str | NewEvent = "message", subject: str | None = None
+    ) -> None:
+        self.name = checks.check_text("Source.name", name)
+        if not hasattr(to, "route"):
+            raise checks.refuse("Source.to", to, "give a destination, such as bus.topic('requests')")
+        if not callable(event):
+            checks.check_text("Source.event", event)
+        self.load = check_load("Source.load", load)
+        self.to = to
+        self.sim = to.sim
+        self._event = event
+        self._subject = subject
+        self._occasion = Occasion(self.sim.streams.uniform(f"source/{name}/event"))
+        always_alike = not callable(event)
+        self._next_number = self.sim.log.publisher(name, self._made_again if always_alike else None)
+        self._new_event = None if always_alike else self._made_now
+        if isinstance(self.load, Closed):
+            self._drive_closed(self.load)
+        else:
+            if self.load.endless:
+                self.sim.endless.append(name)
+            instants_s = self.load.arrivals_s(self.sim.streams.generator(f"source/{name}"))
+            self._drive_open(instants_s.__next__)
+
+    def _made_again(self, number: int, _published_s: float) -> Event:
+        """An event that is the same whenever it is made, so it need not be kept."""
+        assert isinstance(self._event, str)
+        return Event(type=self._event, source=self.name, id=f"{self.name}-{number}", subject=self._subject)
+
+    def _made_now(self, now_s: float, number: int) -> Event:
+        """The event of this very occasion, kept in the log."""
+        occasion = self._occasion
+        occasion.now_s = now_s
+        occasion.number = running_number(number)
+        made: Any = self._event(occasion) if callable(self._event) else None
+        if not isinstance(made, Event):
+            raise HandlerError(
+                f"the event function of {self.name} returned {made!r}",
+                field="Source.event",
+                value=made,
+                remedy="return an Event",
+                at_s=now_s,
+            )
+        event = made.filled(id=f"{self.name}-{occasion.number}", source=self.name)
+        self.sim.log.keep_event(number, number, event)
+        return event
+
+    def _drive_open(self, next_instant: Callable[[], float]) -> None:
+        next_number, next_id, new_event, to = self._next_number, self.sim.env.next_id, self._new_event, self.to
+
+        def arrive(now_s: float, _: Any) -> Record | None:
+            number = next_number()
+            event = None if new_event is None else new_event(now_s, number)
+            route = to.route
+            route(now_s, (number, number, now_s, now_s, 1, event))
+            try:
+                return (next_instant(), NORMAL, next_id(), arrive, None)
+            except StopIteration:
+                return None
+
+        try:
+            first_s = next_instant()
+        except StopIteration:
+            return
+        self.sim.env.at(first_s, arrive)
+
+    def _drive_closed(self, load: Closed) -> None:
+        """Each user thinks, publishes, waits until the message is settled, and thinks again."""
+        if not hasattr(self.to, "on_settled"):
+            raise checks.refuse("Source.load", load, "give a closed load to a destination that tells what is settled")
+        self.sim.endless.append(self.name)
+        think = load.think_time.draws(self.sim.streams.generator(f"source/{self.name}"))
+        mine: set[int] = set()
+
+        def ask(now_s: float, _: Any) -> None:
+            number = self._next_number()
+            mine.add(number)
+            event = None if self._new_event is None else self._new_event(now_s, number)
+            self.to.route(now_s, (number, number, now_s, now_s, 1, event))
+
+        def settled(now_s: float, message: Message) -> None:
+            if message[0] in mine:
+                mine.remove(message[0])
+                self.sim.env.at(now_s + think(), ask)
+
+        self.to.on_settled(settled)
+        for _ in range(load.users):
+            self.sim.env.at(think(), ask)

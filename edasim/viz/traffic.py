@@ -1,0 +1,342 @@
+"""Deliveries of a run as pictures need them: chosen, with no gaps in their instants, and counted.
+
+A projection of `run.deliveries` (numpy columns), nothing is measured twice. A delivery waits from `arrived_s` to
+`taken_s`, is in service from `taken_s` to `ended_s`; what a run never reached is infinite here. Left out: partitions
+inside a lane and pauses between taking and starting (a message counts as waiting until its service starts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import checks
+from ..errors import UnknownNameError
+from ..kernel.runlog import OUTCOMES, PUBLISHER_BITS
+from .svg import say
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+NODE_DOWN, NODE_UP = "node_crashed", "node_restarted"
+
+
+class LaneNames(Protocol):
+    """The names of a subscription's lane."""
+
+    @property
+    def broker(self) -> str: ...
+    @property
+    def destination(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+
+
+class Replayable(Protocol):
+    """What pictures need of a run: its delivery columns and names, its facts and its end in seconds."""
+
+    @property
+    def deliveries(self) -> Any: ...
+    @property
+    def origins(self) -> Sequence[str]: ...
+    @property
+    def lanes(self) -> Sequence[LaneNames]: ...
+    @property
+    def consumers(self) -> Sequence[str]: ...
+    @property
+    def ended_s(self) -> float: ...
+    def facts(self) -> Any:
+        """A table with the columns time_s, kind, subject and detail."""
+        ...
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Deliveries between two instants: equal-length columns, names for their indices, and how many were left out."""
+
+    number: Whole
+    origin: Whole
+    lane: Whole
+    consumer: Whole
+    attempt: Whole
+    outcome: Whole
+    published_s: Floats
+    arrived_s: Floats
+    taken_s: Floats
+    ended_s: Floats
+    origins: tuple[str, ...]
+    lanes: tuple[LaneNames, ...]
+    consumers: tuple[str, ...]
+    from_s: float
+    until_s: float
+    left_out: int
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    @property
+    def span_s(self) -> float:
+        """Simulated seconds from the first instant shown to the last."""
+        return self.until_s - self.from_s
+
+    @property
+    def waits_s(self) -> Floats:
+        """How long each delivery waited inside the window, in seconds; NaN if it never joined a queue."""
+        waits = np.minimum(self.taken_s, self.until_s) - np.maximum(self.arrived_s, self.from_s)
+        return np.where(np.isfinite(self.arrived_s) & (self.arrived_s <= self.until_s), np.maximum(waits, 0.0), np.nan)
+
+    def waiting_at(self, at_s: float) -> NDArray[np.bool_]:
+        """Which deliveries wait in a queue at this instant."""
+        return (self.arrived_s <= at_s) & (self.taken_s > at_s)
+
+    def serving_at(self, at_s: float) -> NDArray[np.bool_]:
+        """Which deliveries are in service at this instant."""
+        return (self.taken_s <= at_s) & (self.ended_s > at_s) & (self.consumer >= 0)
+
+    def rows(self, chosen: NDArray[Any]) -> Traffic:
+        """The deliveries that a mask or an index array chooses."""
+        columns = {
+            name: getattr(self, name)[chosen]
+            for name in (
+                "number", "origin", "lane", "consumer", "attempt", "outcome",
+                "published_s", "arrived_s", "taken_s", "ended_s",
+            )
+        }  # fmt: skip
+        return Traffic(
+            **columns,
+            origins=self.origins,
+            lanes=self.lanes,
+            consumers=self.consumers,
+            from_s=self.from_s,
+            until_s=self.until_s,
+            left_out=self.left_out,
+        )
+
+    def who(self, row: int) -> str:
+        """A delivery's message in words, such as `message 17 of registrations`."""
+        running = int(self.number[row]) & ((1 << PUBLISHER_BITS) - 1)
+        again = "" if self.attempt[row] <= 1 else f" (attempt {self.attempt[row]})"
+        return f"message {running} of {self.origins[self.origin[row]]}{again}"
+
+    def outcome_counts(self) -> dict[str, int]:
+        """How many deliveries had each outcome; only outcomes that occur."""
+        counts = np.bincount(self.outcome, minlength=len(OUTCOMES))
+        return {name: int(count) for name, count in zip(OUTCOMES, counts, strict=True) if count}
+
+
+def traffic(
+    run: Replayable,
+    *,
+    around: str | None = None,
+    from_s: float = 0.0,
+    until_s: float | None = None,
+    at_most: int | None = None,
+) -> Traffic:
+    """The deliveries that are under way between `from_s` and `until_s` (simulated seconds; the run's end if None).
+
+    `around` keeps only what a service, group, destination or publisher of this name receives or publishes. If more than
+    `at_most` deliveries remain, the window ends earlier, so that what is shown is complete up to there.
+    """
+    begin_s = checks.check_non_negative("from_s", from_s)
+    end_s = float(run.ended_s) if until_s is None else checks.check_positive("until_s", until_s)
+    end_s = min(end_s, float(run.ended_s))
+    if end_s <= begin_s:
+        raise checks.refuse("from_s", from_s, f"give an instant before {end_s:g} s, where the picture ends")
+    whole = _columns(run, begin_s, end_s)
+    if around is not None:
+        whole = whole.rows(_around(whole, around))
+    shown = whole.rows((whole.published_s < end_s) & ~(whole.ended_s <= begin_s))
+    if at_most is not None and len(shown) > at_most:
+        return _shortened(shown, checks.check_whole(1)("at_most", at_most))
+    return shown
+
+
+def _columns(run: Replayable, begin_s: float, end_s: float) -> Traffic:
+    """All deliveries of a run, with infinite instants for what was never reached, without filtered ones."""
+    log = run.deliveries
+    outcome = np.asarray(log.outcome, dtype=np.int64)
+    started, finished = np.asarray(log.started_s, float), np.asarray(log.finished_s, float)
+    ended = np.where(np.isnan(finished), np.inf, finished)
+    taken = np.where(np.isnan(started), ended, started)
+    arrived = np.where(np.isnan(log.enqueued_s), np.inf, log.enqueued_s)
+    refused = ~np.isfinite(arrived) & (outcome == OUTCOMES.index("dropped"))
+    published = np.asarray(log.published_s, float)
+    whole = Traffic(
+        number=np.asarray(log.number, np.int64),
+        origin=np.asarray(log.origin, np.int64),
+        lane=np.asarray(log.lane, np.int64),
+        consumer=np.where(np.isnan(started), -1, np.asarray(log.consumer, np.int64)),
+        attempt=np.asarray(log.attempt, np.int64),
+        outcome=outcome,
+        published_s=published,
+        arrived_s=_after_attempts_before(log, arrived, ended),
+        taken_s=taken,
+        ended_s=np.where(refused, np.where(np.isinf(ended), published, ended), ended),
+        origins=tuple(run.origins),
+        lanes=tuple(run.lanes),
+        consumers=tuple(run.consumers),
+        from_s=begin_s,
+        until_s=end_s,
+        left_out=0,
+    )
+    return whole.rows(outcome != OUTCOMES.index("filtered"))
+
+
+def _after_attempts_before(log: Any, arrived: Floats, ended: Floats) -> Floats:
+    """When each attempt joins its queue: not before the attempt before it, in the same lane, has ended."""
+    if len(arrived) < 2 or int(np.max(log.attempt)) <= 1:
+        return arrived
+    order = np.lexsort((log.attempt, log.lane, log.number))
+    now, before = order[1:], order[:-1]
+    again = (log.number[now] == log.number[before]) & (log.lane[now] == log.lane[before]) & np.isfinite(ended[before])
+    joined = arrived.copy()
+    joined[now[again]] = np.maximum(arrived[now[again]], ended[before[again]])
+    return joined
+
+
+def _around(whole: Traffic, around: str) -> NDArray[np.bool_]:
+    """Which deliveries a service, group, destination or publisher takes part in."""
+    in_lane = np.array([around in (lane.group, lane.destination) for lane in whole.lanes], dtype=bool)
+    by_origin = np.array([around == name for name in whole.origins], dtype=bool)
+    by_consumer = np.array([of_node(name, around) for name in whole.consumers] + [False], dtype=bool)
+    lanes_of_consumer = np.unique(whole.lane[by_consumer[whole.consumer]])
+    chosen: NDArray[np.bool_] = np.isin(whole.lane, lanes_of_consumer)
+    if len(in_lane):
+        chosen |= in_lane[whole.lane]
+    if len(by_origin):
+        chosen |= by_origin[whole.origin]
+    if not chosen.any():
+        known = {lane.group for lane in whole.lanes} | {lane.destination for lane in whole.lanes} | set(whole.origins)
+        if around not in known:
+            raise UnknownNameError("service or destination", around, sorted(known))
+    return chosen
+
+
+def _shortened(shown: Traffic, at_most: int) -> Traffic:
+    """The first deliveries by publication, with a window that ends where the next one would be published."""
+    order = np.argsort(shown.published_s, kind="stable")
+    end_s = max(float(shown.published_s[order[at_most]]), np.nextafter(shown.from_s, np.inf))
+    kept = shown.rows(np.sort(order[:at_most]))
+    return Traffic(**{**kept.__dict__, "until_s": end_s, "left_out": len(shown) - at_most})
+
+
+def of_node(consumer: str, node: str) -> bool:
+    """Whether a consumer runs in a node: it has the node's name, or that name with a suffix such as `/1` or `-1`."""
+    rest = consumer[len(node) :]
+    return consumer.startswith(node) and (not rest or not rest[0].isalnum())
+
+
+def outages(run: Replayable, shown: Traffic) -> dict[str, list[tuple[float, float]]]:
+    """For each node that went down inside the window: from when to when (seconds; up to the window's end at most)."""
+    table = run.facts()
+    down: dict[str, list[tuple[float, float]]] = {}
+    since: dict[str, float] = {}
+    if not len(table):
+        return down
+    for time_s, kind, subject, detail in zip(
+        table["time_s"], table["kind"], table["subject"], table["detail"], strict=True
+    ):
+        if kind not in (NODE_DOWN, NODE_UP):
+            continue
+        node = str(detail.get("node") or subject) if isinstance(detail, dict) else str(subject)
+        if kind == NODE_DOWN:
+            since.setdefault(node, float(time_s))
+        elif node in since:
+            down.setdefault(node, []).append((since.pop(node), float(time_s)))
+    for node, start_s in since.items():
+        down.setdefault(node, []).append((start_s, np.inf))
+    inside = {
+        node: [(max(a, shown.from_s), min(b, shown.until_s)) for a, b in spans if a < shown.until_s and b > shown.from_s]
+        for node, spans in down.items()
+    }
+    return {node: spans for node, spans in sorted(inside.items()) if spans}
+
+
+def outcome_sentence(shown: Traffic) -> str:
+    """`Outcomes: 405 done, 7 queued.`"""
+    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in shown.outcome_counts().items())
+    return f"Outcomes: {counts or 'none'}."
+
+
+def longest_wait(shown: Traffic) -> int | None:
+    """The row of the delivery that waited longest inside the window, or None if none waited."""
+    waits = shown.waits_s
+    if not len(waits) or np.all(np.isnan(waits)) or np.nanmax(waits) <= 0:
+        return None
+    return int(np.nanargmax(waits))
+
+
+def ahead_of(shown: Traffic, row: int) -> Whole:
+    """The rows that were served or stood in the same lane when this delivery came, and were taken before it."""
+    same = (shown.lane == shown.lane[row]) & (np.arange(len(shown)) != row)
+    came_s, taken_s = shown.arrived_s[row], shown.taken_s[row]
+    before = (shown.arrived_s < came_s) | ((shown.arrived_s == came_s) & (np.arange(len(shown)) < row))
+    still_there = (shown.ended_s > came_s) & (shown.taken_s <= taken_s)
+    return np.flatnonzero(same & before & still_there)
+
+
+def wait_sentences(shown: Traffic) -> list[str]:
+    """Who waited longest, where, behind whom, and which of those kept its consumer busy longest."""
+    row = longest_wait(shown)
+    if row is None:
+        return ["Nobody waited."]
+    place = shown.lanes[shown.lane[row]].group
+    ahead = ahead_of(shown, row)
+    came_s = float(shown.arrived_s[row])
+    waiting = ahead[shown.taken_s[ahead] > came_s]
+    started = bool(shown.taken_s[row] <= shown.until_s)
+    waited = say(float(shown.waits_s[row]))
+    rest = "until its service started" if started else "and was still waiting at the end"
+    said = [
+        f"Longest wait: {shown.who(row)} waited {waited} s at {place}, from {came_s:.3f} s, {rest}.",
+        f"When it came, {len(waiting)} waited before it and {len(ahead) - len(waiting)} "
+        f"{'was' if len(ahead) - len(waiting) == 1 else 'were'} in service.",
+    ]
+    if len(ahead):
+        held = np.minimum(shown.ended_s[ahead], shown.until_s) - shown.taken_s[ahead]
+        slow = int(np.argmax(held))
+        said.append(f"Of those, {shown.who(int(ahead[slow]))} was in service longest: {say(float(held[slow]))} s.")
+    return said
+
+
+def most_waiting(shown: Traffic, lane: int) -> tuple[int, float]:
+    """The largest number of deliveries that waited at once in a lane, and when that was first so (seconds)."""
+    mine = shown.lane == lane
+    instants, change = waiting_changes(shown.rows(mine))
+    if not len(instants):
+        return 0, shown.from_s
+    level = np.cumsum(change)
+    top = int(np.argmax(level))
+    return max(0, int(level[top])), float(instants[top])
+
+
+def waiting_changes(shown: Traffic) -> tuple[Floats, Whole]:
+    """Instants at which the number of waiting deliveries changes, in order, and by how much; one entry per instant."""
+    came = np.isfinite(shown.arrived_s)
+    return _changes(shown.arrived_s[came], np.maximum(shown.taken_s[came], shown.arrived_s[came]), shown)
+
+
+def serving_changes(shown: Traffic) -> tuple[Floats, Whole]:
+    """The same for the number of deliveries in service."""
+    served = (shown.consumer >= 0) & np.isfinite(shown.taken_s)
+    return _changes(shown.taken_s[served], shown.ended_s[served], shown)
+
+
+def _changes(begin: Floats, end: Floats, shown: Traffic) -> tuple[Floats, Whole]:
+    begin = np.maximum(begin, shown.from_s)
+    inside = begin <= shown.until_s
+    begin, end = begin[inside], end[inside]
+    leaves = end <= shown.until_s
+    instants = np.concatenate([begin, end[leaves]])
+    change = np.concatenate([np.ones(len(begin), np.int64), -np.ones(int(leaves.sum()), np.int64)])
+    order = np.argsort(instants, kind="stable")
+    instants, change = instants[order], change[order]
+    if not len(instants):
+        return instants, change
+    last = np.flatnonzero(np.append(instants[1:] != instants[:-1], True))
+    level = np.cumsum(change)[last]
+    return instants[last], np.diff(level, prepend=0)
