@@ -5,5 +5,6 @@
 
 from .base import Capability, require
 from .memory import MemoryBus, Overflow
+from .topology import Topology
 
-__all__ = ["Capability", "MemoryBus", "Overflow", "require"]
+__all__ = ["Capability", "MemoryBus", "Overflow", "Topology", "require"]

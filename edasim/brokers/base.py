@@ -45,8 +45,8 @@ class Taker(Protocol):
     name: str
     """The consumer's name in the run log, such as "mail/0"."""
 
-    take: Callable[[float, Message], None]
-    """Called by the subscription with the time and the message; the taker is busy until it settles it."""
+    def take(self, now_s: float, message: Message, /) -> None:
+        """Called by the subscription with the time, which is now; the taker is busy until it settles the message."""
 
 
 class Subscription(Protocol):

@@ -14,7 +14,7 @@ import simpy
 
 from .. import checks
 from ..errors import HandlerError, StateError
-from ..events import Event
+from ..events import Event, uri_reference
 from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DONE, IN_FLIGHT, NEVER, REQUEUED, pack_row, running_number
 from .base import Destination, Message, Subscription, event_of
@@ -47,7 +47,8 @@ class _Waiters(list[Any]):
         if not self._receive.triggered:
             self._receive.cancel()
         elif isinstance(getattr(callback, "__self__", None), simpy.Process):
-            self._receive.value.nack()
+            delivery: Any = self._receive.value
+            delivery.nack()
 
 
 class Receive(simpy.Event):
@@ -176,10 +177,10 @@ def send(
     identity = f"{publisher}-{running_number(number)}"
     if cause is None:
         root = number
-        complete = event.filled(id=identity, source=publisher)
+        complete = event.filled(id=identity, source=uri_reference(publisher))
     else:
         root, by = cause
-        complete = event.filled(id=identity, source=publisher, cause_id=by.id, trace_id=by.trace_id)
+        complete = event.filled(id=identity, source=uri_reference(publisher), cause_id=by.id, trace_id=by.trace_id)
     sim.log.keep_event(number, root, complete)
     destination.route(now_s, (number, root, now_s, now_s, 1, complete))
     return complete

@@ -23,6 +23,7 @@ from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DROPPED, FAILED, FILTERED, NEVER, QUEUED, pack_row
 from .base import Capability, Message, Taker, event_of
 from .by_hand import Delivery, Publisher, Receive
+from .topology import Topology
 
 
 class Overflow(enum.Enum):
@@ -79,6 +80,10 @@ class RunningMemoryBus:
         if name not in self._topics:
             self._topics[name] = Topic(self, checks.check_text("topic", name))
         return self._topics[name]
+
+    def wire(self, topology: Topology) -> MemoryWiring:
+        """Lays out a topology: one topic, and a subscription per consuming service, filtered by its event types."""
+        return MemoryWiring(self, topology)
 
     def subscription(self, topic: str, name: str) -> MemorySubscription:
         """A subscription that exists already; `UnknownNameError` otherwise."""
@@ -144,7 +149,7 @@ class Topic:
             raise UnknownNameError(f"subscription of topic {self.name!r}", name, self._subscriptions, at_s=self.sim.env.now)
         return self._subscriptions[name]
 
-    def publish(self, event: Event, *, publisher: str = "by hand") -> Event:
+    def publish(self, event: Event, *, publisher: str = "by-hand") -> Event:
         """Publishes an event now, from your own process; returns it with id, source and time filled in."""
         return self._by_hand.publish(event, publisher)
 
@@ -298,7 +303,7 @@ class MemorySubscription:
         """Calls `tell(now_s, message)` whenever a message leaves this subscription for good."""
         self._settled.append(tell)
 
-    def receive(self, *, consumer: str = "by hand") -> Receive:
+    def receive(self, *, consumer: str = "by-hand") -> Receive:
         """An event for your own process: `delivery = yield subscription.receive()`.
 
         It triggers with a `Delivery`, which stays yours until you settle it. A receive that nobody waits for any more, as
@@ -336,3 +341,28 @@ class MemorySubscription:
             for number, root, published_s, enqueued_s, attempt, _ in self.waiting
         ]
         return held + queued
+
+
+class MemoryWiring:
+    """A topology on a memory bus: one topic for all event types, one filtered subscription per service."""
+
+    def __init__(self, bus: RunningMemoryBus, topology: Topology) -> None:
+        self.topology = topology
+        self._topic = bus.topic(topology.name)
+        for service, types in topology.consumes.items():
+            self._topic.subscribe(service, types=types)
+
+    def destination(self, service: str) -> Topic:
+        """The topic, for a service that publishes; `UnknownNameError` for one that the topology does not name."""
+        if service not in self.topology.publishes:
+            raise UnknownNameError("publisher of the topology", service, self.topology.publishes)
+        return self._topic
+
+    def subscription(self, service: str) -> MemorySubscription:
+        """The subscription of a service."""
+        return self._topic.subscription(service)
+
+    def describe(self) -> str:
+        """How the bus was set up."""
+        parts = [f"{service} ({', '.join(types)})" for service, types in self.topology.consumes.items()]
+        return f"topic {self._topic.name!r} with a subscription each for {'; '.join(parts)}"

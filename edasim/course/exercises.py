@@ -128,7 +128,7 @@ class Chapter:
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of predictions, then exercises."""
-        return tuple(entry.id for entry in (*self.predictions, *self.exercises))
+        return (*(entry.id for entry in self.predictions), *(entry.id for entry in self.exercises))
 
     def prediction(self, name: str) -> Question:
         """The prediction with this id; `UnknownNameError` tells the nearest."""

@@ -69,15 +69,12 @@ class Choices:
     right: str | None = checks.optional(checks.check_text, default=None)
 
     def check(self) -> None:
-        """Two to eight different options; the right one is among them; wrong ones say the idea behind them."""
+        """Two to eight different options; the right one is among them."""
         texts = [option.text for option in self.options]
         if len(texts) not in range(2, 9) or len(set(texts)) != len(texts):
             raise checks.refuse("Choices.options", texts, "give two to eight different options")
         if self.right is not None and self.right not in texts:
             raise checks.refuse("Choices.right", self.right, f"give one of {texts}")
-        for option in self.options:
-            if self.right is not None and option.text != self.right and not option.idea:
-                raise checks.refuse("Option.idea", option.idea, f"say which idea leads to {option.text!r}")
 
     def kept(self, answer: Any) -> str:
         """The text of the option that `answer` means: the text itself, or its letter (a, b, …)."""

@@ -47,6 +47,13 @@ def blame(error: Exception, answer: Any) -> Verdict:
     return Verdict(False, f"Your code raised {type(error).__name__}: {error}{where}")
 
 
+def check_function(field: str, value: Any) -> Callable[..., Any]:
+    """Something that can be called."""
+    if not callable(value):
+        raise checks.refuse(field, value, "give a function")
+    return value  # type: ignore[no-any-return]
+
+
 def must_be_callable(answer: Any) -> None:
     """Refuses what is not a function, with the typical reason."""
     if not callable(answer):
@@ -58,7 +65,7 @@ class TrialRule:
     """Passed if `trial(answer, seed)` passes on at least `needed` of `seeds` held-out seeds (all, if not stated)."""
 
     exercise: str = checks.text()
-    trial: Trial = checks.kind(Callable, "a function of answer and seed")  # type: ignore[arg-type]
+    trial: Trial = checks.checked(check_function)
     seeds: int = checks.at_least(1, default=5)
     needed: int | None = checks.optional(checks.check_whole(1), default=None)
 
@@ -110,7 +117,7 @@ def measuring(measure: Callable[[Any], float], goal: Number, *, until_s: float, 
 class FunctionSlip:
     """A typical wrong function: if the learner's function agrees with it everywhere, this is the idea behind it."""
 
-    wrong: Callable[..., Any] = checks.kind(Callable, "a function")  # type: ignore[arg-type]
+    wrong: Callable[..., Any] = checks.checked(check_function)
     idea: str = checks.text()
     names: WrongIdea | None = checks.optional(checks.check_word(WrongIdea), default=None)
 
@@ -124,8 +131,8 @@ class FunctionRule:
     """
 
     exercise: str = checks.text()
-    cases: Callable[[random.Random], tuple[Any, ...]] = checks.kind(Callable, "a function")  # type: ignore[arg-type]
-    truth: Callable[..., Any] = checks.kind(Callable, "a function")  # type: ignore[arg-type]
+    cases: Callable[[random.Random], tuple[Any, ...]] = checks.checked(check_function)
+    truth: Callable[..., Any] = checks.checked(check_function)
     slips: tuple[FunctionSlip, ...] = checks.checked(tuple_of(FunctionSlip, "typical wrong functions"), default=())
     within_ratio: float = checks.ratio(default=1e-6)
     seeds: int = checks.at_least(1, default=20)

@@ -244,6 +244,7 @@ class Event(_Fields):
         Raises `UnknownNameError` for an attribute that does not exist and `EventError` for a value that is not allowed.
         """
         present = dict(zip(_NAMES, _values(self), strict=True))
+        present["trace_id"] = self.correlation_id
         present["data"] = self.data if self.has_data else NO_DATA
         for name in changes:
             if name not in present:

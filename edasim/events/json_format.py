@@ -16,6 +16,7 @@ import binascii
 import json
 import math
 import re
+import reprlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -70,7 +71,7 @@ def from_json_batch(text: str | bytes) -> tuple[Event, ...]:
     """
     document = _parse(text)
     if not isinstance(document, list):
-        raise refuse("document", document, "give a JSON array of events; from_json reads a single one")
+        raise _refuse_document(document, "give a JSON array of events; from_json reads a single one")
     return tuple(_in_batch(index, _event, member) for index, member in enumerate(document))
 
 
@@ -91,7 +92,7 @@ def _text(document: Any) -> str:
 
 def _document(event: Any) -> dict[str, Any]:
     if not isinstance(event, Event):
-        raise refuse("document", event, "give an Event")
+        raise _refuse_document(event, "give an Event")
     if not event.is_complete:
         raise event.incomplete()
     members: dict[str, Any] = {
@@ -145,7 +146,7 @@ def _check_value(path: str, value: Any, levels: int) -> None:
 
 def _parse(text: Any) -> Any:
     if not isinstance(text, str | bytes):
-        raise refuse("document", text, "give a JSON text, or its UTF-8 bytes")
+        raise _refuse_document(text, "give a JSON text, or its UTF-8 bytes")
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
         document = json.loads(
@@ -169,26 +170,38 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise refuse("document", twice, "keep one of the members of this name; readers differ in which one they take")
+        raise EventError(
+            f"the name {twice!r} occurs more than once in an object of the document",
+            field=twice,
+            remedy="keep one of these members; readers differ in which one they take",
+        )
     return members
 
 
 def _finite(literal: str) -> float:
     value = float(literal)
     if math.isinf(value):
-        raise refuse("document", literal, "give a number that a 64-bit float can hold")
+        raise _refuse_number(literal, "give a number that a 64-bit float can hold")
     return value
 
 
 def _refuse_constant(literal: str) -> Any:
-    raise refuse("document", literal, "give a finite number, or null; JSON has no NaN and no infinity")
+    raise _refuse_number(literal, "give a finite number, or null; JSON has no NaN and no infinity")
+
+
+def _refuse_number(literal: str, remedy: str) -> EventError:
+    return EventError(f"the document holds the number {literal}", field="document", value=literal, remedy=remedy)
+
+
+def _refuse_document(document: Any, remedy: str) -> EventError:
+    return EventError(f"the document is {reprlib.repr(document)}", field="document", value=document, remedy=remedy)
 
 
 def _event(document: Any) -> Event:
     if isinstance(document, list):
-        raise refuse("document", document, "give one JSON object; an array is a batch, which from_json_batch reads")
+        raise _refuse_document(document, "give one JSON object; an array is a batch, which from_json_batch reads")
     if not isinstance(document, dict):
-        raise refuse("document", document, "give a JSON object")
+        raise _refuse_document(document, "give a JSON object")
     # A null attribute means the same as an absent one; a null `data` is data.
     members = {name: value for name, value in document.items() if value is not None or name == "data"}
     for name in ("specversion", "id", "source", "type"):

@@ -79,7 +79,7 @@ def _parse(text: Any) -> float | None:
         return None
     year, month, day, hour, minute, second = (int(found[group]) for group in range(1, 7))
     offset_hour, offset_minute = int(found[9] or 0), int(found[10] or 0)
-    if hour > 23 or minute > 59 or second > 60 or offset_hour > 23 or offset_minute > 59:  # noqa: PLR2004 - the clock's
+    if hour > 23 or minute > 59 or second > 60 or offset_hour > 23 or offset_minute > 59:
         return None
     try:
         # One cycle later the calendar is the same, and the year 0 of RFC 3339 has become one that `date` knows.
@@ -89,7 +89,7 @@ def _parse(text: Any) -> float | None:
     ordinal += (year // _CYCLE_YEARS - 1) * _CYCLE_DAYS
     offset_s = (offset_hour * 60 + offset_minute) * (-60 if found[8] == "-" else 60)
     whole_s = (ordinal - _EPOCH_DAY) * _DAY_S + (hour * 60 + minute) * 60 + second - offset_s
-    if second == 60 and not _begins_a_month(whole_s):  # noqa: PLR2004 - a leap second
+    if second == 60 and not _begins_a_month(whole_s):  # a leap second
         return None
     return whole_s + float(found[7] or 0.0)
 

@@ -24,6 +24,8 @@ import simpy
 from simpy.core import Infinity
 from simpy.events import NORMAL, URGENT, Event
 
+__all__ = ["BETWEEN_CHORES", "NORMAL", "Action", "PlaneEnvironment", "Record"]
+
 Action = Callable[[float, Any], "Record | None"]
 """What happens at an instant: called with the time in seconds and the record's argument.
 
@@ -79,7 +81,7 @@ class PlaneEnvironment(simpy.Environment):
         try:
             for _ in repeat(None, BETWEEN_CHORES):
                 record = records[0]
-                if queue and queue[0] < record:  # type: ignore[operator]
+                if queue and queue[0] < record:
                     return False
                 self._now = now_s = record[0]
                 follower = record[3](now_s, record[4])

@@ -5,6 +5,7 @@ Left out: editing. A run is read; a changed run is another run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,19 +24,20 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The log of one simulation, with its scenario, seed and fingerprint.
+    """The log of one simulation, with its scenario, seed, fingerprint, and `kept`: the stores of its system by name.
 
     `until_s` is the end that was asked for (None: until nothing was left to happen), `ended_s` the simulated time reached.
     """
 
     def __init__(
-        self, *, log: RunLog, open_rows: list[bytes], seed: int, until_s: float | None, ended_s: float, scenario: object
+        self, *, log: RunLog, open_rows: list[bytes], seed: int, until_s: float | None, ended_s: float, scenario: object, kept: Mapping[str, Any] | None = None
     ) -> None:
         self.log = log
         self.seed = seed
         self.until_s = until_s
         self.ended_s = ended_s
         self.scenario = scenario
+        self.kept = dict(kept or {})
         self._facts_so_far = len(log.facts)
         self._blocks = log.kept_blocks()
         self._metrics = deepcopy(log.metrics)
@@ -106,13 +108,14 @@ class Run:
         root = rows.loc[rows["event_id"] == event_id, "trace_id"]
         if root.empty:
             raise UnknownNameError("event", event_id, rows["event_id"].unique()[:20])
-        return rows[rows["trace_id"] == root.iloc[0]].reset_index(drop=True)
+        tree: pandas.DataFrame = rows[rows["trace_id"] == root.iloc[0]].reset_index(drop=True)
+        return tree
 
     def traces(self) -> dict[str, pandas.DataFrame]:
         """The rows of each causal tree in the log, by trace id."""
         return {str(trace_id): rows for trace_id, rows in self.messages().groupby("trace_id", sort=False)}
 
-    def flow(self) -> networkx.DiGraph:
+    def flow(self) -> networkx.DiGraph[str]:
         """Who published what to whom: an edge from publisher to service, with counts by event type and mean latency."""
         return tables.flow(self)
 

@@ -6,7 +6,7 @@ A simulation is built by what registers with it (brokers, sources, services, you
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import checks
@@ -77,11 +77,13 @@ class Simulation:
             raise UnknownNameError("node", name, self.nodes)
         return self.nodes[name]
 
-    def run(self, *, until_s: float | None = None, scenario: object = None) -> Run:
+    def run(
+        self, *, until_s: float | None = None, scenario: object = None, kept: Mapping[str, Any] | None = None
+    ) -> Run:
         """Runs up to, not including, `until_s` (absolute simulated seconds), and returns the log as a `Run`.
 
         Without `until_s` it runs until nothing is left to happen; that is refused while a source never ends. It may be
-        called again to go on.
+        called again to go on. `scenario` and `kept` (stores and the like, by name) are attached to the run.
         """
         if until_s is not None:
             until_s = checks.check_positive("until_s", until_s)
@@ -102,4 +104,4 @@ class Simulation:
         self.log.flush()
         now_s = float(self.env.now)
         still_open = [row for open_rows in self._open_rows for row in open_rows(now_s)]
-        return Run(log=self.log, open_rows=still_open, seed=self.seed, until_s=until_s, ended_s=now_s, scenario=scenario)
+        return Run(log=self.log, open_rows=still_open, seed=self.seed, until_s=until_s, ended_s=now_s, scenario=scenario, kept=kept)

@@ -90,11 +90,11 @@ def facts(records: list[Fact]) -> pandas.DataFrame:
     )
 
 
-def flow(run: Run) -> networkx.DiGraph:
+def flow(run: Run) -> networkx.DiGraph[str]:
     """Who published to whom. Edge attributes: `messages`, `deliveries`, `types` (counts) and `mean_latency_s`."""
     import networkx as nx
 
-    graph = nx.DiGraph()
+    graph: networkx.DiGraph[str] = nx.DiGraph()
     table = messages(run)
     table["latency_s"] = table["finished_s"] - table["published_s"]
     for (source, group), rows in table.dropna(subset=["group"]).groupby(["source", "group"], sort=True):

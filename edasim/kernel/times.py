@@ -110,7 +110,7 @@ class Constant:
         """0."""
         return 0.0
 
-    def draws(self, rng: np.random.Generator) -> Draw:  # noqa: ARG002 (all have it)
+    def draws(self, rng: np.random.Generator) -> Draw:
         """Gives `value_s` at every call and leaves `rng` untouched."""
         return itertools.repeat(self.value_s).__next__
 
@@ -306,7 +306,7 @@ class Trace:
         values_s = np.array(self.values_s)
         return float(np.var(values_s)) / self.mean_s**2 if self.mean_s > 0.0 else 0.0
 
-    def draws(self, rng: np.random.Generator) -> Draw:  # noqa: ARG002 (all have it)
+    def draws(self, rng: np.random.Generator) -> Draw:
         """The recorded values one by one; leaves `rng` untouched."""
         if self.at_end is AtEnd.REPEAT:
             return itertools.cycle(self.values_s).__next__

@@ -4,9 +4,9 @@ A source publishes by a load, a service works on what it receives in nodes that 
 (arrivals, service time, servers) for load and time. Left out: governance of calls between services.
 """
 
-from .handling import Context
+from .handling import Acknowledge, Context
 from .node import Node
 from .service import Service
 from .source import Occasion, Source
 
-__all__ = ["Context", "Node", "Occasion", "Service", "Source"]
+__all__ = ["Acknowledge", "Context", "Node", "Occasion", "Service", "Source"]

@@ -1,10 +1,11 @@
 """What a handler is told, what it may return, and how its events are published.
 
-Left out: acknowledging in the middle of a handler; a service acknowledges when its handler has ended.
+Left out: acknowledging in the middle of a handler; a service acknowledges on delivery or when its handler has ended.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 Returned = Event | Iterable[Event] | None
 Handler = Callable[[Event, "Context"], "Returned | Generator[Any, Any, Returned]"]
 """Takes an event and a context; returns the events to publish, or is a generator that does so at its end."""
+
+
+class Acknowledge(enum.Enum):
+    """When a service acknowledges: what its crash or refusal then means differs."""
+
+    AFTER_HANDLING = "after_handling"
+    ON_DELIVERY = "on_delivery"
 
 
 class Context:

@@ -63,7 +63,7 @@ class Constant(Endless):
         """The rate."""
         return self.rate_per_s
 
-    def arrivals_s(self, rng: np.random.Generator) -> Iterator[float]:  # noqa: ARG002 (all have it)
+    def arrivals_s(self, rng: np.random.Generator) -> Iterator[float]:
         """The instants k / rate_per_s for k = 1, 2, 3 …; leaves `rng` untouched."""
         return map(operator.truediv, itertools.count(1), itertools.repeat(self.rate_per_s))
 
@@ -142,7 +142,7 @@ class Trace(Stoppable):
         """False."""
         return False
 
-    def arrivals_s(self, rng: np.random.Generator) -> Iterator[float]:  # noqa: ARG002 (all have it)
+    def arrivals_s(self, rng: np.random.Generator) -> Iterator[float]:
         """The recorded instants; leaves `rng` untouched."""
         return iter(self.times_s)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .handling import Acknowledge
+
 if TYPE_CHECKING:
     from .service import Service
 
@@ -38,7 +40,10 @@ class Node:
                 self.service.subscription.withdraw(slot)
         lost = sorted((message for slot in self.slots if (message := slot.lose(now_s)) is not None), key=lambda m: m[0])
         for message in reversed(lost):
-            self.service.subscription.give_back(now_s, message)
+            if self.service.acknowledge is Acknowledge.ON_DELIVERY:
+                self.service.subscription.acknowledge(now_s, message)
+            else:
+                self.service.subscription.give_back(now_s, message)
 
     def restart(self) -> None:
         """Comes back now, with empty memory. A node that is up goes on as it is."""

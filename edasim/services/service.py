@@ -17,7 +17,7 @@ from .. import checks
 from ..brokers.base import Destination, Subscription
 from ..errors import ConfigurationError
 from ..kernel import times
-from .handling import Handler, Publishing
+from .handling import Acknowledge, Handler, Publishing
 from .node import Node
 from .slot import Slot
 
@@ -31,6 +31,8 @@ class Service:
     their names; `concurrency` the messages that one node works on at once; `handover_s` the seconds between taking
     a message and starting it. `handler(event, context)` returns the events to publish to `to` (none, one or several),
     raises to refuse the message, or is a generator that may `yield` SimPy events and returns the events at its end.
+    `acknowledge` is "after_handling" (a crash or a refusal brings the message back: at least once) or "on_delivery" (it is
+    gone with the node: at most once).
     Its nodes are called `name/0`, `name/1`… and are registered in the simulation.
     """
 
@@ -45,6 +47,7 @@ class Service:
         handover_s: float = 0.0,
         handler: Handler | None = None,
         to: Destination | None = None,
+        acknowledge: Acknowledge | str = Acknowledge.AFTER_HANDLING,
     ) -> None:
         self.name = checks.check_text("Service.name", name)
         if not hasattr(of, "ready"):
@@ -57,6 +60,7 @@ class Service:
         if handler is not None and not callable(handler):
             raise checks.refuse("Service.handler", handler, "give a function of (event, context)")
         self.handler = handler
+        self.acknowledge: Acknowledge = checks.check_word(Acknowledge)("Service.acknowledge", acknowledge)
         self.publishing = Publishing(self.sim, self.name, to)
         self.draw = self.service_time.draws(self.sim.streams.generator(f"service/{name}/service_time"))
         self._draws: dict[str, Callable[[], float]] = {}

@@ -16,8 +16,8 @@ import simpy
 from ..brokers.base import Message, event_of
 from ..errors import EdasimError
 from ..kernel.plane import NORMAL, Record
-from ..kernel.runlog import CRASHED, DONE, IN_FLIGHT, NEVER, pack_row
-from .handling import Context, Returned
+from ..kernel.runlog import CRASHED, DONE, DROPPED, FAILED, IN_FLIGHT, NEVER, pack_row
+from .handling import Acknowledge, Context, Returned
 
 if TYPE_CHECKING:
     from .node import Node
@@ -45,7 +45,7 @@ class Slot:
         records, next_id, draw, endpoint = self.sim.env.records, self.sim.env.next_id, service.draw, self._endpoint
         append, done, handover_s = log.append, service.subscription.done, service.handover_s
         brief = log.brief(endpoint)
-        add_wait, add_service = (append, append) if brief is None else (brief.waits_s.append, brief.services_s.append)
+        add_wait, add_service = (_ignore, _ignore) if brief is None else (brief.waits_s.append, brief.services_s.append)
         handle = self._handle if service.handler is not None else None
 
         def take(now_s: float, message: Message) -> None:
@@ -79,7 +79,7 @@ class Slot:
         message, self.message = self.message, None
         if message is None:
             return None
-        self._log(now_s, message, CRASHED)
+        self._log(now_s, message, DROPPED if self.service.acknowledge is Acknowledge.ON_DELIVERY else CRASHED)
         process, self._process = self._process, None
         if process is not None and process is not self.sim.env.active_process:
             process.interrupt("crash")
@@ -182,6 +182,14 @@ class Slot:
         )
         subscription = self.service.subscription
         self.message = None
-        outcome = subscription.refuse(now_s, message)
+        if self.service.acknowledge is Acknowledge.ON_DELIVERY:
+            outcome = FAILED
+            subscription.acknowledge(now_s, message)
+        else:
+            outcome = subscription.refuse(now_s, message)
         self._log(now_s, message, outcome)
         subscription.ready(self, now_s)
+
+
+def _ignore(_time_s: float) -> None:
+    """Stands for a list that nobody keeps."""

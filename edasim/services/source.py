@@ -13,7 +13,7 @@ from typing import Any
 from .. import checks
 from ..brokers.base import Destination, Message
 from ..errors import HandlerError
-from ..events import Event
+from ..events import Event, uri_reference
 from ..kernel.plane import NORMAL, Record
 from ..kernel.runlog import running_number
 from .load import Closed, Load, check_load
@@ -68,7 +68,7 @@ class Source:
     def _made_again(self, number: int, _published_s: float) -> Event:
         """An event that is the same whenever it is made, so it need not be kept."""
         assert isinstance(self._event, str)
-        return Event(type=self._event, source=self.name, id=f"{self.name}-{number}", subject=self._subject)
+        return Event(type=self._event, source=uri_reference(self.name), id=f"{self.name}-{number}", subject=self._subject)
 
     def _made_now(self, now_s: float, number: int) -> Event:
         """The event of this very occasion, kept in the log."""
@@ -84,7 +84,7 @@ class Source:
                 remedy="return an Event",
                 at_s=now_s,
             )
-        event = made.filled(id=f"{self.name}-{occasion.number}", source=self.name)
+        event = made.filled(id=f"{self.name}-{occasion.number}", source=uri_reference(self.name))
         self.sim.log.keep_event(number, number, event)
         return event
 

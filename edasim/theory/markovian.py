@@ -54,8 +54,7 @@ class MM1(ExponentialStation):
 
     def wait_quantile_s(self, p: float) -> float:
         """The wait that a share `p` of the messages does not exceed, from P(wait > t) = ρe^(-(μ-λ)t)."""
-        excess = math.log(self.load) - math.log1p(-check_below_one("p", p))
-        return max(0.0, excess / (self.service_per_s - self.arrival_per_s))
+        return _wait_quantile_s(self.load, self.service_per_s - self.arrival_per_s, p)
 
     def response_quantile_s(self, p: float) -> float:
         """The response that a share `p` does not exceed: responses are exponential with rate μ-λ."""
@@ -109,15 +108,16 @@ class MMC(ExponentialStation):
 
     def number_probability(self, number: int) -> float:
         """The share of time with exactly that many messages in the station."""
-        places = self.servers + checks.check_whole(0)("number", number)
-        shares = distribution(self.arrival_per_s, self.service_per_s, self.servers, places)
-        beyond = shares[-1] * self.load / (1.0 - self.load)
-        return shares[number] / (1.0 + beyond)
+        present: int = checks.check_whole(0)("number", number)
+        shares = distribution(self.arrival_per_s, self.service_per_s, self.servers, self.servers)
+        all_shares = 1.0 + shares[-1] * self.load / (1.0 - self.load)
+        if present <= self.servers:
+            return shares[present] / all_shares
+        return shares[-1] * self.load ** (present - self.servers) / all_shares
 
     def wait_quantile_s(self, p: float) -> float:
         """The wait that a share `p` of the messages does not exceed, from P(wait > t) = Ce^(-(cμ-λ)t)."""
-        excess = math.log(self.probability_of_wait) - math.log1p(-check_below_one("p", p))
-        return max(0.0, excess / self._spare_per_s)
+        return _wait_quantile_s(self.probability_of_wait, self._spare_per_s, p)
 
     def response_quantile_s(self, p: float) -> float:
         """The response that a share `p` of the messages does not exceed."""
@@ -134,6 +134,12 @@ class MMC(ExponentialStation):
         waited = math.exp(-slow * time_s) * (1.0 + slow * time_s * (-math.expm1(-apart) / apart if apart else 1.0))
         at_once = math.exp(-self.service_per_s * time_s)
         return (1.0 - self.probability_of_wait) * at_once + self.probability_of_wait * waited
+
+
+def _wait_quantile_s(waiting: float, spare_per_s: float, p: float) -> float:
+    """The p-quantile of a wait that is 0, or with probability `waiting` exponential with the spare rate."""
+    beyond = 1.0 - check_below_one("p", p)
+    return math.log(waiting / beyond) / spare_per_s if waiting > beyond else 0.0
 
 
 def mm1(arrival_per_s: float, service_per_s: float) -> MM1:

@@ -1,8 +1,8 @@
 """Small charts in SVG: axes with ticks and units, step lines, bars, dots and intervals.
 
-Made for live pictures: coordinates are mapped with numpy and long step lines are reduced to what a pixel column can show
-(its first, lowest, highest and last value), so a chart of any number of messages has the same size. Ticks at 1, 2 and
-5 times powers of ten. Left out: dates, legends that place themselves, more than two scales.
+Made for live pictures: coordinates are mapped with numpy and long step lines are reduced to what a pixel column can
+show (its first, lowest, highest and last value), so a chart of any number of messages has the same size. Ticks at 1, 2
+and 5 times powers of ten. Left out: dates, legends that place themselves, more than two scales.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import palette
-from .svg import escape, label, polyline, say, short
+from .svg import area, label, line, polyline, say, short
 
 Floats = NDArray[np.float64]
 
@@ -76,12 +76,12 @@ def nice(step: float) -> float:
 
 def axis_across(axis: Axis, y: float, *, grid_to: float | None = None, about: int = 6) -> str:
     """A horizontal axis at height `y` with ticks, numbers and name below, and grid lines up to `grid_to`."""
-    parts = [f'<path d="M{short(axis.start)},{short(y)}H{short(axis.end)}" stroke="{palette.SLATE}"/>']
+    parts = [line(f"M{short(axis.start)},{short(y)}H{short(axis.end)}", stroke=palette.SLATE)]
     ticks = axis.ticks(about)
     for value, x in zip(ticks, axis.px(ticks).tolist(), strict=True):
         if grid_to is not None:
-            parts.append(_grid(f"M{short(x)},{short(y)}V{short(grid_to)}"))
-        parts.append(f'<path d="M{short(x)},{short(y)}v4" stroke="{palette.SLATE}"/>')
+            parts.append(line(f"M{short(x)},{short(y)}V{short(grid_to)}", stroke=palette.PALE))
+        parts.append(line(f"M{short(x)},{short(y)}v4", stroke=palette.SLATE))
         parts.append(label(x, y + 16, say(value), size=11, anchor="middle", fill=palette.QUIET))
     middle = (axis.start + axis.end) / 2
     return "".join(parts) + label(middle, y + 32, axis.name, size=12, anchor="middle")
@@ -93,14 +93,10 @@ def axis_up(axis: Axis, x: float, *, grid_to: float | None = None, about: int = 
     ticks = axis.ticks(about)
     for value, y in zip(ticks, axis.px(ticks).tolist(), strict=True):
         if grid_to is not None:
-            parts.append(_grid(f"M{short(x)},{short(y)}H{short(grid_to)}"))
+            parts.append(line(f"M{short(x)},{short(y)}H{short(grid_to)}", stroke=palette.PALE))
         parts.append(label(x - 6, y + 4, say(value), size=11, anchor="end", fill=palette.QUIET))
     parts.append(label(x - 30, axis.end - 9, axis.name, size=12))
     return "".join(parts)
-
-
-def _grid(path: str) -> str:
-    return f'<path d="{path}" stroke="{palette.PALE}"/>'
 
 
 def step_columns(times: Floats, levels: ArrayLike, axis: Axis, *, before: float = 0.0) -> tuple[Floats, Floats]:
@@ -129,18 +125,13 @@ def step_line(times: Floats, levels: ArrayLike, across: Axis, up: Axis, *, role:
     x, y = step_columns(times, levels, across, before=before)
     path = polyline(x, up.px(y))
     ground = short(float(up.px(up.low)))
-    colour = palette.role(role).colour
-    return (
-        f'<path d="{path}V{ground}H{short(across.start)}Z" fill="{colour}" fill-opacity=".3"/>'
-        f'<path d="{path}" fill="none" stroke="{palette.INK}" stroke-width="1.2" stroke-linejoin="round"/>'
-    )
+    fill = area(f"{path}V{ground}H{short(across.start)}Z", fill=palette.role(role).colour, more=' fill-opacity=".3"')
+    return fill + line(path, width=1.2, more=' stroke-linejoin="round"')
 
 
 def curve_line(x: ArrayLike, y: ArrayLike, across: Axis, up: Axis, *, colour: str = palette.INK, dash: str = "") -> str:
     """A smooth line through points."""
-    dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    path = polyline(across.px(x), up.px(y))
-    return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"{dashes}/>'
+    return line(polyline(across.px(x), up.px(y)), stroke=colour, width=2, dash=dash, more=' stroke-linejoin="round"')
 
 
 def bars(edges: ArrayLike, heights: ArrayLike, across: Axis, up: Axis, *, fill: str) -> str:
@@ -151,31 +142,22 @@ def bars(edges: ArrayLike, heights: ArrayLike, across: Axis, up: Axis, *, fill: 
     ground = float(up.px(up.low))
     x = np.concatenate([left[:1], sides, left[-1:]])
     y = np.concatenate([[ground], top, [ground]])
-    return f'<path d="{polyline(x, y)}Z" fill="{fill}" stroke="{palette.INK}" stroke-width=".7"/>'
+    return area(f"{polyline(x, y)}Z", fill=fill, stroke=palette.INK, more=' stroke-width=".7"')
 
 
 def whisker(low: float, high: float, across: Axis, y: float, *, colour: str = palette.INK) -> str:
     """A horizontal interval with end caps at height `y`."""
     a, b = (short(float(value)) for value in across.px([low, high]))
     at = short(y)
-    return (
-        f'<path d="M{a},{short(y - 6)}v12M{a},{at}H{b}M{b},{short(y - 6)}v12" stroke="{colour}" stroke-width="2" fill="none"/>'
-    )
+    return line(f"M{a},{short(y - 6)}v12M{a},{at}H{b}M{b},{short(y - 6)}v12", stroke=colour, width=2)
 
 
 def post(x: float, top: float, bottom: float, text: str, *, dash: str = "4 3", anchor: str = "start") -> str:
     """A vertical dashed line at pixel `x` with its text at the top."""
     shift = {"start": 4.0, "end": -4.0}.get(anchor, 0.0)
-    return (
-        f'<path d="M{short(x)},{short(bottom)}V{short(top)}" stroke="{palette.INK}" stroke-dasharray="{dash}"/>'
-        + label(x + shift, top + 9, text, size=11, anchor=anchor, more=HALO)
-    )
+    words = label(x + shift, top + 9, text, size=11, anchor=anchor, more=HALO)
+    return line(f"M{short(x)},{short(bottom)}V{short(top)}", dash=dash) + words
 
 
 HALO = f' paint-order="stroke" stroke="{palette.GROUND}" stroke-width="3" stroke-linejoin="round"'
 """Attributes that put a white rim around text, so that lines behind it do not spoil it."""
-
-
-def tooltip(text: str) -> str:
-    """A `<title>` that browsers show when the pointer rests on the element around it."""
-    return f"<title>{escape(text)}</title>"

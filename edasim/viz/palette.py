@@ -2,9 +2,9 @@
 
 Colours: the eight of Okabe and Ito, "Color Universal Design" (2008), chosen to be told apart with each common form of
 colour blindness. Contrast: relative luminance and contrast ratio as in WCAG 2.2 (definitions; criteria 1.4.1, 1.4.3,
-1.4.11). Every role has a colour, a shape, a letter and words, so that nothing is told by colour alone; marks have a dark
-edge, because some of the eight colours are too light to be seen on white. Left out: dark themes, pictures bring their own
-white ground.
+1.4.11). Every role has a colour, a shape, a letter and words, so that nothing is told by colour alone; marks have a
+dark edge, because some of the eight colours are too light to be seen on white. Left out: dark themes, pictures bring
+their own white ground.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class Picture:
     `text` tells in words and numbers what it shows.
     """
 
-    svg: str = checks.checked(_markup, "")
-    html: str = checks.checked(_markup, "")
+    svg: str = checks.checked(_markup, default="")
+    html: str = checks.checked(_markup, default="")
     alt: str = checks.text()
     text: str = checks.text()
 

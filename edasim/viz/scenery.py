@@ -13,8 +13,8 @@ import numpy as np
 
 from . import palette
 from .graph import Flow, Graph, Station, arrange
-from .stage import LANE_COUNT, TALLY, Box, Stage, set_up
-from .svg import STAMP, escape, fit, label, short
+from .stage import LANE_COUNT, LANE_LABEL, TALLY, Box, Stage, set_up
+from .svg import STAMP, area, escape, fit, label, line, rect, short
 from .traffic import Traffic, Whole, most_waiting
 
 MAX_SEATS = 48
@@ -62,9 +62,10 @@ def plan(shown: Traffic, seat_rule: SeatRule) -> Plan:
     np.minimum.at(began, of_row, shown.published_s)
     order = np.lexsort((first, began))
     flows = [
-        Flow(shown.origins[int(shown.origin[first[k]])], int(shown.lane[first[k]]), int(counts[k])) for k in order.tolist()
+        Flow(shown.origins[int(shown.origin[first[k]])], int(shown.lane[first[k]]), int(counts[k]))
+        for k in order.tolist()
     ]
-    graph = arrange(flows, [lane.group for lane in shown.lanes])
+    graph = arrange(flows, shown.services)
     seats = _seats(shown, graph, seat_rule)
     most = {arrow.lane: most_waiting(shown, arrow.lane) for arrow in graph.arrows}
     counts_by_station = np.bincount(np.array(seats.station, dtype=np.int64), minlength=len(graph.stations)).tolist()
@@ -124,8 +125,7 @@ def definitions() -> str:
 def arrows(planned: Plan) -> str:
     """The paths between stations; `data-arrow` tells which is which."""
     return "".join(
-        f'<path data-arrow="{number}" d="{path}" fill="none" stroke="{palette.LINE}" stroke-width="2" '
-        f'marker-end="url(#{STAMP}head)"/>'
+        line(path, stroke=palette.LINE, width=2, more=f' marker-end="url(#{STAMP}head)" data-arrow="{number}"')
         for number, path in enumerate(planned.stage.paths)
     )
 
@@ -144,8 +144,10 @@ def stations(planned: Plan) -> str:
 def _publisher(block: Box, station: Station) -> str:
     middle = block.x + block.width / 2
     return (
-        _rect(block, palette.PANEL, palette.SLATE, 8)
-        + label(middle, block.middle - 2, fit(station.name, block.width - 8, size=12.5), size=12.5, anchor="middle", more=BOLD)
+        _panel(block)
+        + label(
+            middle, block.middle - 2, fit(station.name, block.width - 8, size=13), size=12.5, anchor="middle", more=BOLD
+        )
         + label(middle, block.middle + 15, "publishes", size=11, anchor="middle", fill=palette.QUIET)
     )
 
@@ -156,33 +158,39 @@ BOLD = ' font-weight="600"'
 def _service(planned: Plan, number: int, station: Station) -> str:
     block, box = planned.stage.blocks[number], planned.stage.boxes[number]
     role_words = " (receives)" if station.echo else ""
+    first = planned.stage.queues[station.lanes[0]].box
+    room = block.width if box.y > first.y - LANE_LABEL else first.width
     parts = [
         f"<g><title>{escape(station.name)}</title>",
-        label(block.x, block.y + 14, fit(station.name + role_words, block.width, size=12.8), size=13, more=BOLD),
+        label(block.x, first.y - LANE_LABEL - 6, fit(station.name + role_words, room, size=13.5), size=13, more=BOLD),
         "</g>",
-        _rect(box, palette.PANEL, palette.SLATE, 8),
+        _panel(box),
     ]
     for lane in station.lanes:
         queue = planned.stage.queues[lane]
         names = planned.shown.lanes[lane]
-        parts.append(f"<g><title>{escape(f'{names.broker}: {names.destination}, read by {names.group}')}</title>")
+        words = f"{names.broker}: {names.destination}, read by {planned.shown.services[lane]}"
+        parts.append(f"<g><title>{escape(words)}</title>")
         well = Box(queue.box.x, queue.box.y, box.x - queue.box.x, queue.box.height)
+        right, left, low = short(well.right), short(well.x + 6), short(well.bottom - 6)
+        outline = f"M{right},{short(well.y)}H{left}q-6,0-6,6V{low}q0,6,6,6H{right}"
+        parts.append(area(outline, fill=palette.PANEL, stroke=palette.SLATE))
         parts.append(
-            f'<path d="M{short(well.right)},{short(well.y)}H{short(well.x + 6)}q-6,0-6,6V{short(well.bottom - 6)}q0,6,6,6'
-            f'H{short(well.right)}" fill="{palette.PANEL}" stroke="{palette.SLATE}"/>'
+            label(well.x + 2, well.y - 4, fit(names.destination, well.width, size=11), size=11, fill=palette.QUIET)
         )
-        parts.append(label(well.x + 2, well.y - 4, fit(names.destination, well.width, size=11), size=11, fill=palette.QUIET))
         parts.append("</g>")
-    parts += [_seat(planned, seat) for seat in range(len(planned.seats.station)) if planned.seats.station[seat] == number]
+    parts += [
+        _seat(planned, seat) for seat in range(len(planned.seats.station)) if planned.seats.station[seat] == number
+    ]
     return "".join(parts)
 
 
 def _seat(planned: Plan, seat: int) -> str:
     x, y = planned.spot(seat)
     half = planned.stage.radius + 2
-    return (
-        f'<rect x="{short(x - half)}" y="{short(y - half)}" width="{short(2 * half)}" height="{short(2 * half)}" rx="3" '
-        f'fill="{palette.GROUND}" stroke="{palette.SLATE}"><title>{escape(planned.seat_name(seat))}</title></rect>'
+    name = f"<title>{escape(planned.seat_name(seat))}</title>"
+    return rect(
+        x - half, y - half, 2 * half, 2 * half, fill=palette.GROUND, stroke=palette.SLATE, round_by=3, inside=name
     )
 
 
@@ -190,10 +198,8 @@ def down_seat(planned: Plan, seat: int, more: str = "") -> str:
     """A hatched cover over a seat whose node is down."""
     x, y = planned.spot(seat)
     half = planned.stage.radius + 3
-    return (
-        f'<rect x="{short(x - half)}" y="{short(y - half)}" width="{short(2 * half)}" height="{short(2 * half)}" rx="3" '
-        f'fill="url(#{STAMP}down)" stroke="{palette.BLACK}" stroke-width="1.5"{more}/>'
-    )
+    hatch = f"url(#{STAMP}down)"
+    return rect(x - half, y - half, 2 * half, 2 * half, fill=hatch, stroke=palette.BLACK, round_by=3, more=more)
 
 
 def count_spot(planned: Plan, lane: int) -> tuple[float, float]:
@@ -208,8 +214,5 @@ def tally_spot(planned: Plan, station: int) -> tuple[float, float]:
     return box.x + 2, box.bottom + LANE_COUNT + TALLY - 7
 
 
-def _rect(box: Box, fill: str, stroke: str, round_by: float) -> str:
-    return (
-        f'<rect x="{short(box.x)}" y="{short(box.y)}" width="{short(box.width)}" height="{short(box.height)}" '
-        f'rx="{short(round_by)}" fill="{fill}" stroke="{stroke}"/>'
-    )
+def _panel(box: Box) -> str:
+    return rect(box.x, box.y, box.width, box.height, fill=palette.PANEL, stroke=palette.SLATE, round_by=8)

@@ -1,12 +1,13 @@
 """The stage of a picture: where stations, queues and seats of consumers stand, and the paths between them.
 
-Messages move from left to right: from a publisher's box along a path into the queue of a lane, whose head is right, next
-to the seats of the consumers that share it. A seat is one delivery in service; a consumer that serves several at once has
-several. Geometry only, in pixels of a `viewBox`; what is drawn on it is the business of `scenery`, `theatre` and `system`.
+Messages move from left to right: from a publisher's box along a path into the queue of a lane, whose head is right,
+next to the seats of the consumers that share it. A seat is one delivery in service; a consumer that serves several at
+once has several. Geometry only, in pixels of a `viewBox`. Left out: what is drawn on it, see `scenery`.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from .graph import Graph, Station
 from .svg import short
 
-MARGIN, SOURCE_WIDTH, SOURCE_HEIGHT, EXIT = 16.0, 128.0, 52.0, 40.0
+MARGIN, SOURCE_WIDTH, SOURCE_HEIGHT, EXIT = 16.0, 140.0, 52.0, 40.0
 HEADING, LANE_LABEL, LANE_COUNT, TALLY, GAP = 21.0, 16.0, 18.0, 20.0, 22.0
 RADII = (8.0, 6.5, 5.0, 4.0)
 MAX_ROWS = 3
@@ -65,7 +66,10 @@ class Queue:
 
 @dataclass(frozen=True)
 class Stage:
-    """All positions: whole blocks, boxes where work is done, queues by lane, seats by station, a path for each arrow."""
+    """All positions: whole blocks, boxes where work is done, queues by lane, seats by station, arrows.
+
+    Each arrow has a path, and the middle of the path's last part.
+    """
 
     width: float
     height: float
@@ -75,6 +79,7 @@ class Stage:
     queues: dict[int, Queue]
     seats: tuple[tuple[tuple[float, float], ...], ...]
     paths: tuple[str, ...]
+    middles: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,9 @@ def set_up(graph: Graph, most_waiting: Mapping[int, int], seats: Sequence[int]) 
     heights = [_height(sizes, station, most_waiting, seats[i]) for i, station in enumerate(graph.stations)]
     tops, floor = _stack(graph, heights)
     queues: dict[int, Queue] = {}
-    blocks, boxes, seat_spots = [], [], []
+    blocks: list[Box] = []
+    boxes: list[Box] = []
+    seat_spots: list[tuple[tuple[float, float], ...]] = []
     for number, station in enumerate(graph.stations):
         left = sizes.left(station.column)
         wide = SOURCE_WIDTH if not station.lanes else sizes.column - sizes.gap
@@ -117,13 +124,18 @@ def set_up(graph: Graph, most_waiting: Mapping[int, int], seats: Sequence[int]) 
             continue
         made = _queues(sizes, number, station, blocks[-1], most_waiting, seats[number])
         queues.update(made)
-        box, spots = _seats(sizes, blocks[-1], seats[number], _around(made), _box_height(sizes, station, most_waiting, seats[number]))
+        box, spots = _seats(
+            sizes, blocks[-1], seats[number], _around(made), _box_height(sizes, station, most_waiting, seats[number])
+        )
         boxes.append(box)
         seat_spots.append(spots)
-    paths = tuple(_path(graph, number, tops, boxes, queues, sizes, floor) for number in range(len(graph.arrows)))
+    ways = tuple(_path(graph, number, tops, boxes, queues, sizes, floor) for number in range(len(graph.arrows)))
     loops = sum(arrow.returns for arrow in graph.arrows)
     height = floor + MARGIN + 16 * loops
-    return Stage(sizes.width, height, sizes.radius, tuple(blocks), tuple(boxes), queues, tuple(seat_spots), paths)
+    paths, middles = tuple(path for path, _ in ways), tuple(middle for _, middle in ways)
+    return Stage(
+        sizes.width, height, sizes.radius, tuple(blocks), tuple(boxes), queues, tuple(seat_spots), paths, middles
+    )
 
 
 def _sizes_of(graph: Graph) -> Callable[[float], _Sizes]:
@@ -135,7 +147,7 @@ def _sizes_of(graph: Graph) -> Callable[[float], _Sizes]:
     return lambda radius: _Sizes(width, column, gap, radius)
 
 
-def _seat_grid(sizes: _Sizes, seats: int) -> tuple[int, int]:
+def _seat_grid(seats: int) -> tuple[int, int]:
     """Columns and rows of the seats' grid."""
     across = max(1, math.ceil(seats / 4)) if seats <= 12 else math.ceil(math.sqrt(seats * 1.5))
     return across, math.ceil(max(1, seats) / across)
@@ -146,7 +158,7 @@ def _queue_width(sizes: _Sizes, seats: int) -> float:
 
 
 def _box_width(sizes: _Sizes, seats: int) -> float:
-    return max(34.0, _seat_grid(sizes, seats)[0] * sizes.seat + 10)
+    return max(34.0, _seat_grid(seats)[0] * sizes.seat + 10)
 
 
 def _per_row(sizes: _Sizes, seats: int) -> int:
@@ -178,13 +190,13 @@ def _wells(sizes: _Sizes, station: Station, most: Mapping[int, int], seats: int)
 
 
 def _box_height(sizes: _Sizes, station: Station, most: Mapping[int, int], seats: int) -> float:
-    return max(_wells(sizes, station, most, seats), _seat_grid(sizes, seats)[1] * sizes.seat + 6)
+    return max(_wells(sizes, station, most, seats), _seat_grid(seats)[1] * sizes.seat + 6)
 
 
 def _above(sizes: _Sizes, station: Station, most: Mapping[int, int], seats: int) -> float:
     """From the top of a station's block to its first well: the box of seats may be higher than the wells."""
     spare = (_box_height(sizes, station, most, seats) - _wells(sizes, station, most, seats)) / 2
-    return HEADING + max(LANE_LABEL, spare)
+    return max(HEADING + LANE_LABEL, spare)
 
 
 def _height(sizes: _Sizes, station: Station, most: Mapping[int, int], seats: int) -> float:
@@ -196,15 +208,15 @@ def _height(sizes: _Sizes, station: Station, most: Mapping[int, int], seats: int
 
 def _stack(graph: Graph, heights: Sequence[float]) -> tuple[dict[int, float], float]:
     """The top of each member of each column, columns centred, and where the lowest one ends."""
-    sized = lambda member: heights[member] if member < len(heights) else 12.0  # noqa: E731
-    totals = [sum(map(sized, column)) + GAP * (len(column) - 1) for column in graph.order]
+    sized = dict(enumerate(heights)) | dict.fromkeys(itertools.chain(*graph.passes.values()), 12.0)
+    totals = [sum(sized[member] for member in column) + GAP * (len(column) - 1) for column in graph.order]
     tallest = max(totals, default=0.0)
     tops: dict[int, float] = {}
     for column, total in zip(graph.order, totals, strict=True):
         y = MARGIN + (tallest - total) / 2
         for member in column:
             tops[member] = y
-            y += sized(member) + GAP
+            y += sized[member] + GAP
     return tops, MARGIN + tallest
 
 
@@ -233,7 +245,7 @@ def _seats(
     """The box where work is done, beside the wells, and the middle of each seat in it."""
     width = _box_width(sizes, seats)
     box = Box(block.right - width, wells.middle - height / 2, width, height)
-    across, down = _seat_grid(sizes, seats)
+    across, down = _seat_grid(seats)
     left = box.x + (width - (across - 1) * sizes.seat) / 2
     first = box.middle - (down - 1) * sizes.seat / 2
     spots = tuple((left + (i % across) * sizes.seat, first + (i // across) * sizes.seat) for i in range(seats))
@@ -248,24 +260,25 @@ def _path(
     queues: Mapping[int, Queue],
     sizes: _Sizes,
     floor: float,
-) -> str:
-    """The way of an arrow's messages: from the publisher's box to the tail of the queue."""
+) -> tuple[str, tuple[float, float]]:
+    """The way of an arrow's messages, from the publisher's box to the tail of the queue, and the middle of its end."""
     arrow = graph.arrows[number]
     start, target = boxes[arrow.origin], queues[arrow.lane].box
     end_x, end_y = target.x - 5, target.middle
     if arrow.returns:
         below = floor + 10 + 16 * sum(a.returns for a in graph.arrows[:number])
-        return _loop_path(start.right, start.middle, end_x, end_y, below)
+        return _loop_path(start.right, start.middle, end_x, end_y, below), ((start.right + end_x) / 2, below)
     points = [(start.right + 2, start.middle)]
     for step, member in enumerate(graph.passes.get(number, ())):
         left = sizes.left(graph.stations[arrow.origin].column + 1 + step)
         points += [(left, tops[member] + 6), (left + sizes.column - sizes.gap, tops[member] + 6)]
     points.append((end_x, end_y))
     parts = [f"M{short(points[0][0])},{short(points[0][1])}"]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         half = short((x0 + x1) / 2)
         parts.append(f"C{half},{short(y0)} {half},{short(y1)} {short(x1)},{short(y1)}")
-    return "".join(parts)
+    (x0, y0), (x1, y1) = points[-2:]
+    return "".join(parts), ((x0 + x1) / 2, (y0 + y1) / 2)
 
 
 def _loop_path(x0: float, y0: float, x1: float, y1: float, below: float) -> str:

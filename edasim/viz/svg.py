@@ -1,8 +1,8 @@
 """Small pieces of SVG: escaped text, short numbers, and a root element that says in words what it shows.
 
-Ids inside a picture start with a stamp made from the picture's own content, so that two pictures on one page do not take
-each other's definitions, and the same content always gives the same bytes. Follows: SVG 2, and WAI-ARIA for the root's
-role and label. Left out: everything that a drawing library does beyond that.
+Ids inside a picture start with a stamp made from the picture's own content, so that two pictures on one page do not
+take each other's definitions, and the same content always gives the same bytes. Follows: SVG 2, and WAI-ARIA for the
+root's role and label. Left out: everything that a drawing library does beyond that.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import hashlib
 import html
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from . import palette
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 STAMP = "\ue000"
 """Stands for the stamp in ids while a picture is put together; `escape` removes it from text."""
@@ -32,8 +35,7 @@ def escape(text: object) -> str:
 
 def short(value: float) -> str:
     """A length in pixels with at most one decimal."""
-    text = f"{value:.1f}"
-    return text[:-2] if text.endswith(".0") else text
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def say(value: float) -> str:
@@ -54,13 +56,50 @@ def say(value: float) -> str:
 
 
 def label(
-    x: float, y: float, text: object, *, size: float = 12.0, anchor: str = "start", fill: str = palette.INK, more: str = ""
+    x: float,
+    y: float,
+    text: object,
+    *,
+    size: float = 12.0,
+    anchor: str = "start",
+    fill: str = palette.INK,
+    more: str = "",
 ) -> str:
     """A `<text>` element at (x, y); `anchor` is start, middle or end; `more` are further attributes."""
     return (
         f'<text x="{short(x)}" y="{short(y)}" font-size="{size:g}" text-anchor="{anchor}" fill="{fill}"{more}>'
         f"{escape(text)}</text>"
     )
+
+
+def rect(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    *,
+    fill: str,
+    stroke: str = "none",
+    round_by: float = 0.0,
+    more: str = "",
+    inside: str = "",
+) -> str:
+    """A `<rect>` with its corner at (x, y); `more` are further attributes, `inside` is its content."""
+    return (
+        f'<rect x="{short(x)}" y="{short(y)}" width="{short(width)}" height="{short(height)}" rx="{short(round_by)}" '
+        f'fill="{fill}" stroke="{stroke}"{more}>{inside}</rect>'
+    )
+
+
+def line(d: str, *, stroke: str = palette.INK, width: float = 1.0, dash: str = "", more: str = "") -> str:
+    """A `<path>` that is drawn as a line, dashed if `dash` says so."""
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    return f'<path d="{d}" fill="none" stroke="{stroke}" stroke-width="{width:g}"{dashes}{more}/>'
+
+
+def area(d: str, *, fill: str, stroke: str = "none", more: str = "") -> str:
+    """A `<path>` that is filled."""
+    return f'<path d="{d}" fill="{fill}" stroke="{stroke}"{more}/>'
 
 
 def fit(text: str, width: float, *, size: float = 12.0) -> str:
@@ -72,7 +111,7 @@ def fit(text: str, width: float, *, size: float = 12.0) -> str:
 def polyline(xs: ArrayLike, ys: ArrayLike) -> str:
     """The `d` of a path through points, in pixels."""
     points = zip(np.asarray(xs).tolist(), np.asarray(ys).tolist(), strict=True)
-    return "M" + "L".join(["%.1f,%.1f" % point for point in points])
+    return "M" + "L".join([f"{x:.1f},{y:.1f}" for x, y in points])
 
 
 def stamped(markup: str) -> str:

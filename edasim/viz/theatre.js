@@ -74,7 +74,7 @@
     if (now >= ended[i]) {
       const u = clamp((now - ended[i]) / (0.7 * rate)), out = D.outcomes[D.outcome[i]];
       const from = seat || (arrived[i] === Infinity ? paths[D.arrow[i]].points[40] : spot);
-      spot = out.exit === "on" ? [from[0] + 16 + 30 * u, from[1]] : [from[0] + 6 * u, from[1] + 10 + 46 * u];
+      spot = out.exit === "on" ? [(seat ? seat[2] : from[0]) + 8 + 30 * u, from[1]] : [from[0] + 6 * u, from[1] + 10 + 46 * u];
       look = out.look;
       fade = 1 - u * u;
     }

@@ -6,8 +6,8 @@ jump to the longest wait, and follow a message that is clicked. Everything works
 `prefers-reduced-motion` nothing moves until it is asked to. No Python runs while it plays.
 
 What is exact: who waits, in which order, who is in service, and the counts, at every instant. What is arranged for the
-eye: flights take up to 0.8 s of watching (a publisher's message is seen leaving early and reaches its queue on time), and a
-queue stands in the order in which its messages will be taken. Left out: what happens inside a broker.
+eye: flights take up to 0.8 s of watching (a publisher's message is seen leaving early and reaches its queue on time),
+and a queue stands in the order in which its messages will be taken. Left out: what happens inside a broker.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from ..kernel.runlog import OUTCOMES, PUBLISHER_BITS
 from . import palette, scenery
 from .chart import HALO, Axis, Scale, axis_across, step_line
 from .picture import Picture
-from .svg import FONT, STAMP, escape, label, say, short, stamped
+from .svg import FONT, STAMP, area, escape, label, line, rect, say, short, stamped
 from .traffic import (
     Floats,
     Replayable,
     Traffic,
     longest_wait,
+    missing_sentences,
     of_node,
     outages,
     outcome_sentence,
@@ -79,22 +80,22 @@ def _quoted(page: str) -> str:
 
 def _alt(shown: Traffic, around: str | None) -> str:
     whom = "" if around is None else f" around {around}"
-    return f"Message theatre{whom}: {len(shown)} deliveries from {say(shown.from_s)} s to {say(shown.until_s)} s of simulated time"
+    window = f"from {say(shown.from_s)} s to {say(shown.until_s)} s of simulated time"
+    return f"Message theatre{whom}: {len(shown):,} deliveries {window}"
 
 
 def _sentences(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]]) -> list[str]:
     """The text equivalent: what flowed, who waited longest behind whom, outcomes, outages, and what is not shown."""
     shown = planned.shown
     said = [f"{len(shown):,} deliveries between {say(shown.from_s)} s and {say(shown.until_s)} s of simulated time."]
-    if shown.left_out:
-        said[0] += f" {shown.left_out:,} later deliveries are left out."
+    said[0] = " ".join([said[0], *missing_sentences(shown)])
     said += wait_sentences(shown)
     for arrow in planned.graph.arrows:
-        lane = shown.lanes[arrow.lane]
         origin = planned.graph.stations[arrow.origin].name
         top, when_s = planned.most[arrow.lane]
         said.append(
-            f"{origin} to {lane.group} by way of {lane.destination}: {arrow.count:,} deliveries; "
+            f"{origin} to {shown.services[arrow.lane]} by way of {shown.lanes[arrow.lane].destination}: "
+            f"{arrow.count:,} deliveries; "
             + (f"at most {top} waited there at once, first at {when_s:.3f} s." if top else "nobody waited there.")
         )
     said.append(outcome_sentence(shown))
@@ -117,23 +118,28 @@ def _page(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]], wat
             _covers(planned, down),
             _live_texts(planned),
             '<g id="messages">' + '<use class="m" style="display:none"/>' * len(shown) + "</g>",
-            f'<circle id="ring" r="{short(stage.radius + 5)}" fill="none" stroke="{palette.INK}" stroke-width="2.5" '
-            'stroke-dasharray="4 2" style="display:none"/>',
+            _ring(stage.radius + 5),
             _strip(planned, down),
             _legend(stage.height + STRIP_HEIGHT, looks),
         ]
     )
     height = stage.height + STRIP_HEIGHT + LEGEND_HEIGHT
     svg = (
-        f'<svg id="stage" viewBox="0 0 {short(stage.width)} {short(height)}" tabindex="0" role="img" font-family="{FONT}" '
-        f'aria-label="{escape(alt)}. Space plays and pauses, the arrow keys step from event to event.">{drawing}</svg>'
+        f'<svg id="stage" viewBox="0 0 {short(stage.width)} {short(height)}" tabindex="0" role="img" '
+        f'font-family="{FONT}" aria-label="{escape(alt)}. Space plays and pauses, the arrow keys step from event to event.">{drawing}</svg>'
     )
     data = json.dumps(_data(planned, down, watch_s), separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    body = f'{svg}{_bar(shown)}<script type="application/json" id="data">{data}</script><script>{_asset("theatre.js")}</script>'
+    scripts = f'<script type="application/json" id="data">{data}</script><script>{_asset("theatre.js")}</script>'
     return stamped(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(alt)}</title>'
-        f"<style>{_asset('theatre.css')}</style></head><body>{body}</body></html>"
+        f"<style>{_asset('theatre.css')}</style></head><body>{svg}{_bar(shown)}{scripts}</body></html>"
     )
+
+
+def _ring(radius: float) -> str:
+    """The ring around the message that is followed."""
+    look = f'fill="none" stroke="{palette.INK}" stroke-width="2.5" stroke-dasharray="4 2"'
+    return f'<circle id="ring" r="{short(radius)}" {look} style="display:none"/>'
 
 
 @cache
@@ -159,7 +165,9 @@ def _legend(y: float, looks: list[str]) -> str:
     parts, x = [], 24.0
     for look in looks:
         words = palette.role(LOOKS.get(look, look)).words
-        parts.append(f'<use href="#{STAMP}{look}" x="{short(x)}" y="{short(y + 10)}"/>' + label(x + 13, y + 14, words, size=12))
+        parts.append(
+            f'<use href="#{STAMP}{look}" x="{short(x)}" y="{short(y + 10)}"/>' + label(x + 13, y + 14, words, size=12)
+        )
         x += 42 + 6.4 * len(words)
     return "".join(parts)
 
@@ -197,8 +205,7 @@ def _strip(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]]) ->
     peak = max(1, int(level.max(initial=0)))
     up = Axis(0, peak, ground, top, "waiting")
     bands = "".join(
-        f'<rect x="{short(a)}" y="{short(top)}" width="{short(max(1.5, b - a))}" height="{short(ground - top)}" '
-        f'fill="url(#{STAMP}down)" fill-opacity=".45"><title>{escape(node)} is down</title></rect>'
+        rect(a, top, max(1.5, b - a), ground - top, fill=f"url(#{STAMP}down)", more=' fill-opacity=".45"')
         + (label((a + b) / 2, ground - 5, "down", size=11, anchor="middle", more=HALO) if b - a > 36 else "")
         for node, spans in down.items()
         for a, b in (across.px(span).tolist() for span in spans)
@@ -208,10 +215,10 @@ def _strip(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]]) ->
         + bands
         + step_line(instants, level, across, up, role="waiting")
         + axis_across(across, ground)
-        + f'<rect id="strip" x="{short(across.start)}" y="{short(top)}" width="{short(across.end - across.start)}" '
-        f'height="{short(ground - top)}" fill="transparent" style="cursor:pointer"/>'
-        f'<g id="playhead" pointer-events="none"><path d="M0,{short(top - 3)}V{short(ground + 3)}" stroke="{palette.INK}" '
-        f'stroke-width="2"/><path d="M-5,{short(top - 8)}h10l-5,7Z" fill="{palette.INK}"/></g>'
+        + rect(across.start, top, across.end - across.start, ground - top, fill="transparent", more=' id="strip"')
+        + f'<g id="playhead" pointer-events="none">{line(f"M0,{short(top - 3)}V{short(ground + 3)}", width=2)}'
+        + area(f"M-5,{short(top - 8)}h10l-5,7Z", fill=palette.INK)
+        + "</g>"
     )
 
 
@@ -224,7 +231,14 @@ def _bar(shown: Traffic) -> str:
     """The controls under the picture."""
     speeds = "".join(
         f'<option value="{value}"{" selected" if value == 1 else ""}>{text}</option>'
-        for value, text in ((0.1, "1/10 speed"), (0.25, "1/4 speed"), (0.5, "1/2 speed"), (1, "normal"), (2, "2 × faster"), (4, "4 × faster"))
+        for value, text in (
+            (0.1, "1/10 speed"),
+            (0.25, "1/4 speed"),
+            (0.5, "1/2 speed"),
+            (1, "normal"),
+            (2, "2 × faster"),
+            (4, "4 × faster"),
+        )
     )
     longest = '<button id="longest" type="button">Longest wait</button>' if longest_wait(shown) is not None else ""
     note = "Click a message to follow it."
@@ -255,9 +269,9 @@ def _data(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]], wat
         "outcome": shown.outcome.tolist(), "number": (shown.number & ((1 << PUBLISHER_BITS) - 1)).tolist(),
         "origin": shown.origin.tolist(), "origins": list(shown.origins),
         "early": [not graph.stations[arrow.origin].lanes for arrow in graph.arrows],
-        "lanes": [_lane(planned, lane) for lane in lanes], "groups": [shown.lanes[lane].group for lane in lanes],
+        "lanes": [_lane(planned, lane) for lane in lanes], "groups": [shown.services[lane] for lane in lanes],
         "stations": [station.name for station in graph.stations],
-        "seats": [[round(v, 1) for v in planned.spot(seat)] for seat in range(len(planned.seats.station))],
+        "seats": [_seat(planned, seat) for seat in range(len(planned.seats.station))],
         "who": [planned.seat_name(seat) for seat in range(len(planned.seats.station))],
         "outcomes": [_outcome(name) for name in OUTCOMES],
         "nodes": list(down), "down": [_spans(shown, spans) for spans in down.values()],
@@ -274,10 +288,21 @@ def _lane(planned: scenery.Plan, lane: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def _seat(planned: scenery.Plan, seat: int) -> list[float]:
+    """Where a seat is, and where what is done there leaves the box."""
+    x, y = planned.spot(seat)
+    return [round(v, 1) for v in (x, y, planned.stage.boxes[planned.seats.station[seat]].right)]
+
+
 def _outcome(name: str) -> dict[str, Any]:
     kind = palette.outcome_role(name)
     words = name.replace("_", " ")
-    return {"words": words, "look": kind.name, "exit": "on" if name == "done" else "off", "final": name not in NOT_FINAL}
+    return {
+        "words": words,
+        "look": kind.name,
+        "exit": "on" if name == "done" else "off",
+        "final": name not in NOT_FINAL,
+    }
 
 
 def _spans(shown: Traffic, spans: list[tuple[float, float]]) -> list[list[int | None]]:
@@ -303,5 +328,3 @@ def _attempt_before(shown: Traffic) -> list[int]:
 def _digits(span_s: float) -> int:
     """Decimals that tell apart a thousandth of the window."""
     return int(np.clip(np.ceil(3 - np.log10(span_s)), 0, 9))
-
-

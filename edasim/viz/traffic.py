@@ -8,7 +8,7 @@ inside a lane and pauses between taking and starting (a message counts as waitin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,47 +16,78 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..errors import UnknownNameError
-from ..kernel.runlog import OUTCOMES, PUBLISHER_BITS
+from ..kernel.runlog import OUTCOMES, PUBLISHER_BITS, Fact, Lane
 from .svg import say
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
+COLUMNS = (
+    "number",
+    "origin",
+    "lane",
+    "consumer",
+    "attempt",
+    "outcome",
+    "published_s",
+    "arrived_s",
+    "taken_s",
+    "ended_s",
+)
+"""The equal-length columns of `Traffic`."""
+
 NODE_DOWN, NODE_UP = "node_crashed", "node_restarted"
 
 
-class LaneNames(Protocol):
-    """The names of a subscription's lane."""
-
-    @property
-    def broker(self) -> str: ...
-    @property
-    def destination(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-
-
 class Replayable(Protocol):
-    """What pictures need of a run: its delivery columns and names, its facts and its end in seconds."""
+    """What pictures need of a run; `edasim.kernel.Run` has it."""
 
     @property
-    def deliveries(self) -> Any: ...
+    def deliveries(self) -> Any:
+        """The delivery table as numpy columns."""
+        ...
+
     @property
-    def origins(self) -> Sequence[str]: ...
+    def origins(self) -> Sequence[str]:
+        """Names of publishers."""
+        ...
+
     @property
-    def lanes(self) -> Sequence[LaneNames]: ...
+    def lanes(self) -> Sequence[Lane]:
+        """Subscriptions."""
+        ...
+
     @property
-    def consumers(self) -> Sequence[str]: ...
+    def consumers(self) -> Sequence[str]:
+        """Names of consumers."""
+        ...
+
     @property
-    def ended_s(self) -> float: ...
-    def facts(self) -> Any:
-        """A table with the columns time_s, kind, subject and detail."""
+    def fact_list(self) -> Sequence[Fact]:
+        """Changes of state, in order of time."""
+        ...
+
+    @property
+    def ended_s(self) -> float:
+        """The simulated time reached, in seconds."""
+        ...
+
+    @property
+    def has_all_rows(self) -> bool:
+        """Whether the log kept all deliveries."""
+        ...
+
+    def require_rows(self, what: str) -> None:
+        """Raises `StateError` if the log kept no deliveries."""
         ...
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Deliveries between two instants: equal-length columns, names for their indices, and how many were left out."""
+    """Deliveries between two instants: equal-length columns, names for their indices, and how many were left out.
+
+    `services[lane]` names who receives from a lane; `complete` is False if the run's log kept a sample only.
+    """
 
     number: Whole
     origin: Whole
@@ -69,11 +100,13 @@ class Traffic:
     taken_s: Floats
     ended_s: Floats
     origins: tuple[str, ...]
-    lanes: tuple[LaneNames, ...]
+    lanes: tuple[Lane, ...]
     consumers: tuple[str, ...]
+    services: tuple[str, ...]
     from_s: float
     until_s: float
     left_out: int
+    complete: bool
 
     def __len__(self) -> int:
         return len(self.number)
@@ -99,22 +132,7 @@ class Traffic:
 
     def rows(self, chosen: NDArray[Any]) -> Traffic:
         """The deliveries that a mask or an index array chooses."""
-        columns = {
-            name: getattr(self, name)[chosen]
-            for name in (
-                "number", "origin", "lane", "consumer", "attempt", "outcome",
-                "published_s", "arrived_s", "taken_s", "ended_s",
-            )
-        }  # fmt: skip
-        return Traffic(
-            **columns,
-            origins=self.origins,
-            lanes=self.lanes,
-            consumers=self.consumers,
-            from_s=self.from_s,
-            until_s=self.until_s,
-            left_out=self.left_out,
-        )
+        return replace(self, **{name: getattr(self, name)[chosen] for name in COLUMNS})
 
     def who(self, row: int) -> str:
         """A delivery's message in words, such as `message 17 of registrations`."""
@@ -123,9 +141,14 @@ class Traffic:
         return f"message {running} of {self.origins[self.origin[row]]}{again}"
 
     def outcome_counts(self) -> dict[str, int]:
-        """How many deliveries had each outcome; only outcomes that occur."""
-        counts = np.bincount(self.outcome, minlength=len(OUTCOMES))
-        return {name: int(count) for name, count in zip(OUTCOMES, counts, strict=True) if count}
+        """How many deliveries had each outcome by the end of the window; only outcomes that occur.
+
+        What was not over by then counts as `in_flight` or `queued`.
+        """
+        running = np.where(self.taken_s <= self.until_s, OUTCOMES.index("in_flight"), OUTCOMES.index("queued"))
+        by_then = np.where(self.ended_s <= self.until_s, self.outcome, running)
+        counts = np.bincount(by_then, minlength=len(OUTCOMES)).tolist()
+        return {name: count for name, count in zip(OUTCOMES, counts, strict=True) if count}
 
 
 def traffic(
@@ -141,6 +164,7 @@ def traffic(
     `around` keeps only what a service, group, destination or publisher of this name receives or publishes. If more than
     `at_most` deliveries remain, the window ends earlier, so that what is shown is complete up to there.
     """
+    run.require_rows("a picture")
     begin_s = checks.check_non_negative("from_s", from_s)
     end_s = float(run.ended_s) if until_s is None else checks.check_positive("until_s", until_s)
     end_s = min(end_s, float(run.ended_s))
@@ -179,11 +203,29 @@ def _columns(run: Replayable, begin_s: float, end_s: float) -> Traffic:
         origins=tuple(run.origins),
         lanes=tuple(run.lanes),
         consumers=tuple(run.consumers),
+        services=_services(run),
         from_s=begin_s,
         until_s=end_s,
         left_out=0,
+        complete=run.has_all_rows,
     )
     return whole.rows(outcome != OUTCOMES.index("filtered"))
+
+
+def _services(run: Replayable) -> tuple[str, ...]:
+    """Who receives from each lane: the service that all its consumers belong to, or else the subscription's name."""
+    names: list[set[str]] = [set() for _ in run.lanes]
+    pairs = np.unique(
+        np.asarray(run.deliveries.lane) * (len(run.consumers) + 1) + np.asarray(run.deliveries.consumer) + 1
+    )
+    for pair in pairs.tolist():
+        lane, consumer = divmod(pair, len(run.consumers) + 1)
+        if consumer > 0:
+            names[lane].add(run.consumers[consumer - 1].rpartition("/")[0] or run.consumers[consumer - 1])
+    return tuple(
+        next(iter(found)) if len(found) == 1 else lane.group or f"nobody at {lane.destination}"
+        for found, lane in zip(names, run.lanes, strict=True)
+    )
 
 
 def _after_attempts_before(log: Any, arrived: Floats, ended: Floats) -> Floats:
@@ -200,19 +242,14 @@ def _after_attempts_before(log: Any, arrived: Floats, ended: Floats) -> Floats:
 
 def _around(whole: Traffic, around: str) -> NDArray[np.bool_]:
     """Which deliveries a service, group, destination or publisher takes part in."""
-    in_lane = np.array([around in (lane.group, lane.destination) for lane in whole.lanes], dtype=bool)
-    by_origin = np.array([around == name for name in whole.origins], dtype=bool)
-    by_consumer = np.array([of_node(name, around) for name in whole.consumers] + [False], dtype=bool)
-    lanes_of_consumer = np.unique(whole.lane[by_consumer[whole.consumer]])
-    chosen: NDArray[np.bool_] = np.isin(whole.lane, lanes_of_consumer)
-    if len(in_lane):
-        chosen |= in_lane[whole.lane]
-    if len(by_origin):
-        chosen |= by_origin[whole.origin]
-    if not chosen.any():
-        known = {lane.group for lane in whole.lanes} | {lane.destination for lane in whole.lanes} | set(whole.origins)
-        if around not in known:
-            raise UnknownNameError("service or destination", around, sorted(known))
+    in_lane = [around in (whole.services[i], lane.group, lane.destination) for i, lane in enumerate(whole.lanes)]
+    by_origin = [around == name for name in whole.origins]
+    if not any(in_lane) and not any(by_origin):
+        known = {*whole.services, *whole.origins, *(lane.destination for lane in whole.lanes)}
+        raise UnknownNameError("service or destination", around, sorted(known))
+    chosen: NDArray[np.bool_] = (
+        np.array(in_lane, dtype=bool)[whole.lane] | np.array(by_origin, dtype=bool)[whole.origin]
+    )
     return chosen
 
 
@@ -221,7 +258,7 @@ def _shortened(shown: Traffic, at_most: int) -> Traffic:
     order = np.argsort(shown.published_s, kind="stable")
     end_s = max(float(shown.published_s[order[at_most]]), np.nextafter(shown.from_s, np.inf))
     kept = shown.rows(np.sort(order[:at_most]))
-    return Traffic(**{**kept.__dict__, "until_s": end_s, "left_out": len(shown) - at_most})
+    return replace(kept, until_s=end_s, left_out=len(shown) - at_most)
 
 
 def of_node(consumer: str, node: str) -> bool:
@@ -232,32 +269,37 @@ def of_node(consumer: str, node: str) -> bool:
 
 def outages(run: Replayable, shown: Traffic) -> dict[str, list[tuple[float, float]]]:
     """For each node that went down inside the window: from when to when (seconds; up to the window's end at most)."""
-    table = run.facts()
     down: dict[str, list[tuple[float, float]]] = {}
     since: dict[str, float] = {}
-    if not len(table):
-        return down
-    for time_s, kind, subject, detail in zip(
-        table["time_s"], table["kind"], table["subject"], table["detail"], strict=True
-    ):
-        if kind not in (NODE_DOWN, NODE_UP):
-            continue
-        node = str(detail.get("node") or subject) if isinstance(detail, dict) else str(subject)
-        if kind == NODE_DOWN:
-            since.setdefault(node, float(time_s))
-        elif node in since:
-            down.setdefault(node, []).append((since.pop(node), float(time_s)))
+    for fact in run.fact_list:
+        node = str(fact.detail.get("node") or fact.subject)
+        if fact.kind == NODE_DOWN:
+            since.setdefault(node, fact.time_s)
+        elif fact.kind == NODE_UP and node in since:
+            down.setdefault(node, []).append((since.pop(node), fact.time_s))
     for node, start_s in since.items():
         down.setdefault(node, []).append((start_s, np.inf))
     inside = {
-        node: [(max(a, shown.from_s), min(b, shown.until_s)) for a, b in spans if a < shown.until_s and b > shown.from_s]
+        node: [
+            (max(a, shown.from_s), min(b, shown.until_s)) for a, b in spans if a < shown.until_s and b > shown.from_s
+        ]
         for node, spans in down.items()
     }
     return {node: spans for node, spans in sorted(inside.items()) if spans}
 
 
+def missing_sentences(shown: Traffic) -> list[str]:
+    """What the picture does not show, if anything: deliveries after its end, or those that the log did not keep."""
+    said = []
+    if shown.left_out:
+        said.append(f"{shown.left_out:,} later deliveries are left out.")
+    if not shown.complete:
+        said.append("The log kept only some of the deliveries, so queues look shorter than they were.")
+    return said
+
+
 def outcome_sentence(shown: Traffic) -> str:
-    """`Outcomes: 405 done, 7 queued.`"""
+    """How many deliveries had each outcome, such as `Outcomes: 405 done, 7 queued.`; as a sentence."""
     counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in shown.outcome_counts().items())
     return f"Outcomes: {counts or 'none'}."
 
@@ -284,17 +326,17 @@ def wait_sentences(shown: Traffic) -> list[str]:
     row = longest_wait(shown)
     if row is None:
         return ["Nobody waited."]
-    place = shown.lanes[shown.lane[row]].group
+    place = shown.services[shown.lane[row]]
     ahead = ahead_of(shown, row)
     came_s = float(shown.arrived_s[row])
     waiting = ahead[shown.taken_s[ahead] > came_s]
+    served = len(ahead) - len(waiting)
     started = bool(shown.taken_s[row] <= shown.until_s)
     waited = say(float(shown.waits_s[row]))
     rest = "until its service started" if started else "and was still waiting at the end"
     said = [
         f"Longest wait: {shown.who(row)} waited {waited} s at {place}, from {came_s:.3f} s, {rest}.",
-        f"When it came, {len(waiting)} waited before it and {len(ahead) - len(waiting)} "
-        f"{'was' if len(ahead) - len(waiting) == 1 else 'were'} in service.",
+        f"When it came, {len(waiting)} waited before it and {served} {'was' if served == 1 else 'were'} in service.",
     ]
     if len(ahead):
         held = np.minimum(shown.ended_s[ahead], shown.until_s) - shown.taken_s[ahead]

@@ -1,0 +1,189 @@
+"""A lab as a widget: controls, a live picture with its text, pin, ten seeds, and errors in words.
+
+Follows the rules for widgets under Jupyter's kernel subshells: callbacks only read values, hand a request to the
+runner and assign finished values to widgets; no printing, no global plotting state. The picture's element carries
+`data-generation`, the number of the request that it shows, and `data-state` ("ready", "error"), by which a browser
+test can time a slider. This is the only module of the room that imports ipywidgets at its top. Left out: layouts for
+phones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from ..errors import EdasimError
+from ..viz import Picture
+from . import runner
+from .lab import UNHURRIED, Lab, Values
+from .spread import Spread
+
+STYLE = """<style>
+.edasim-lab-picture { transition: opacity .1s; min-height: 3em }
+.edasim-lab-computing { opacity: .55 }
+@media (prefers-reduced-motion: reduce) { .edasim-lab-picture { transition: none } }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A model that is kept to compare with, and the values that it came from, in words."""
+
+    model: Any
+    words: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the learner asks for: a picture for these values, and the spread over ten seeds if `with_spread`."""
+
+    values: Values
+    seed: int
+    pinned: Pinned | None
+    with_spread: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """What a request came to."""
+
+    model: Any
+    picture: Picture
+    spreads: tuple[Spread, ...]
+
+
+class LabBox(widgets.VBox):  # type: ignore[misc]
+    """The widget of a lab. Its parts can be driven from Python: `fields[name].value = …`, `pin.click()`.
+
+    `wait(timeout_s)` returns when the picture shows the latest request.
+    """
+
+    def __init__(self, lab: Lab, start: Callable[[runner.Task], object] = runner.in_thread) -> None:
+        self.lab = lab
+        self.fields = {control.name: control.widget() for control in lab.controls}
+        self.seed = widgets.BoundedIntText(
+            value=lab.first_seed,
+            min=0,
+            max=2**31 - 1,
+            description="seed",
+            tooltip="The luck of the draw: another seed, another run of the same system",
+            layout=widgets.Layout(width="10em"),
+        )
+        self.pin = button("Pin", "Keeps a grey copy of this picture to compare with")
+        self.ten_seeds = button("Ten seeds", "Repeats the run with ten seeds and shows the spread")
+        self.status = widgets.HTML()
+        self.picture = widgets.HTML()
+        self.picture.add_class("edasim-lab-picture")
+        self.spread = widgets.HTML()
+        self.pinned: Pinned | None = None
+        self.shown: tuple[Request, View] | None = None
+        self.runner = runner.LatestRunner(self._compute, self._show, computing=self._announce, start=start)
+        title = widgets.HTML(STYLE + heading(lab.title))
+        super().__init__([title, self._controls(), self.status, self.picture, self.spread])
+        self._show_first()
+        for field in (*self.fields.values(), self.seed):
+            field.observe(lambda _: self._ask(with_spread=False), names="value")
+        self.pin.on_click(lambda _: self._toggle_pin())
+        self.ten_seeds.on_click(lambda _: self._ask(with_spread=True))
+
+    def wait(self, timeout_s: float = 30.0) -> bool:
+        """True when everything that was asked for is shown; False if that takes longer."""
+        return self.runner.wait(timeout_s)
+
+    def _controls(self) -> Any:
+        """Each control with its question under it, then seed and buttons."""
+        asked = [
+            widgets.VBox([self.fields[control.name], widgets.HTML(question(control.question))])
+            for control in self.lab.controls
+        ]
+        last = [self.seed, self.pin, self.ten_seeds] if self.lab.metrics else [self.seed, self.pin]
+        wrap = widgets.Layout(flex_flow="row wrap")
+        return widgets.VBox([widgets.Box(asked, layout=wrap), widgets.Box(last, layout=wrap)])
+
+    def _request(self, *, with_spread: bool) -> Request:
+        values = {name: field.value for name, field in self.fields.items()}
+        return Request(values, self.seed.value, self.pinned, with_spread)
+
+    def _ask(self, *, with_spread: bool) -> None:
+        self.runner.submit(self._request(with_spread=with_spread))
+
+    def _compute(self, request: Request, ticket: runner.Ticket) -> View:
+        values = self.lab.values(request.values)
+        model = self.lab.simulate(values, request.seed)
+        behind = None if request.pinned is None else request.pinned.model
+        picture = self.lab.picture(model, behind)
+        spreads = self.lab.spreads(values, request.seed, ticket) if request.with_spread else ()
+        return View(model, picture, spreads)
+
+    def _show_first(self) -> None:
+        """Computes the first picture at once, so that the widget never appears empty."""
+        request = self._request(with_spread=False)
+        try:
+            outcome = runner.Outcome(0, request, self._compute(request, UNHURRIED))
+        except Exception as error:  # noqa: BLE001 (any error of the lab is shown in it)
+            outcome = runner.Outcome(0, request, error=error)
+        self._show(outcome)
+
+    def _show(self, outcome: runner.Outcome[Request, View]) -> None:
+        """Puts an outcome into the widgets; called by one thread at a time."""
+        request, view = outcome.request, outcome.result
+        if view is None:
+            self.picture.value = marked(outcome.generation, "error", in_red(outcome.error))
+            self.spread.value = self.status.value = ""
+        else:
+            self.shown = (request, view)
+            self.picture.value = marked(outcome.generation, "ready", view.picture.to_html())
+            self.spread.value = "".join(each.to_picture().to_html() for each in view.spreads)
+            self.status.value = said(f"Pinned, in grey: {request.pinned.words}." if request.pinned else "")
+        self.picture.remove_class("edasim-lab-computing")
+
+    def _announce(self, _generation: int) -> None:
+        self.picture.add_class("edasim-lab-computing")
+        self.status.value = said("computing …")
+
+    def _toggle_pin(self) -> None:
+        """Pins what is shown, or lets go of what was pinned."""
+        if self.pinned is not None:
+            self.pinned = None
+            self.pin.description = "Pin"
+        elif self.shown is not None:
+            request, view = self.shown
+            self.pinned = Pinned(view.model, self.lab.in_words(request.values, request.seed))
+            self.pin.description = "Unpin"
+        self._ask(with_spread=False)
+
+
+def button(name: str, purpose: str) -> Any:
+    """A button with a name and a tooltip."""
+    return widgets.Button(description=name, tooltip=purpose, layout=widgets.Layout(width="auto"))
+
+
+def heading(title: str) -> str:
+    """The lab's title."""
+    return f'<p style="font-size:1.15em;margin:.3em 0"><strong>{escape(title)}</strong></p>'
+
+
+def question(words: str) -> str:
+    """A control's question, in small type."""
+    return f'<p style="font-size:.9em;line-height:1.3;margin:0 .5em .4em;max-width:24em">{escape(words)}</p>'
+
+
+def said(words: str) -> str:
+    """A line of status that a screen reader announces."""
+    return f'<div role="status" aria-live="polite" style="min-height:1.4em">{escape(words)}</div>'
+
+
+def marked(generation: int, state: str, content: str) -> str:
+    """Content with the number of its request and its state."""
+    return f'<div class="edasim-lab" data-generation="{generation}" data-state="{state}">{content}</div>'
+
+
+def in_red(error: Exception | None) -> str:
+    """An error in words: the field at fault, what is wrong and what would be right."""
+    field = f"{error.field}: " if isinstance(error, EdasimError) and error.field else ""
+    kind = "" if isinstance(error, EdasimError) else f"{type(error).__name__}: "
+    return f'<p role="alert"><strong>✗ The lab cannot show this.</strong> {escape(f"{field}{kind}{error}")}</p>'

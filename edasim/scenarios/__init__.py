@@ -1,0 +1,12 @@
+"""Scenarios: frozen descriptions of whole systems, each of which builds a simulation and runs it.
+
+A scenario is data (printed, compared, swept, stored); the system that it builds is made of the lower floors. The
+registration case follows the story of the course; left out so far: orders, pipelines, storms and rollouts.
+"""
+
+from .base import Scenario
+from .queue import SingleQueue
+from .registration import Audit, Registration, Sender, audit
+from .story import Step, Story, story
+
+__all__ = ["Audit", "Registration", "Scenario", "Sender", "SingleQueue", "Step", "Story", "audit", "story"]

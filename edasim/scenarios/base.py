@@ -1,0 +1,107 @@
+"""What every scenario can: describe itself, go to and from a dictionary, and run.
+
+A scenario is a frozen, checked configuration. It is data: it can be printed, compared, swept and sent to another machine.
+Its dictionary form holds one `kind` per nested configuration, such as "times.Exponential", and can be stored as JSON.
+Left out: functions in scenarios, since they could not be stored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from .. import brokers, failures, network
+from ..errors import ConfigurationError, UnknownNameError
+from ..kernel import LogLevel, Run, Simulation, times
+from ..services import load
+
+S = TypeVar("S", bound="Scenario")
+
+_ROOMS: dict[str, Any] = {
+    "times": times,
+    "load": load,
+    "network": network,
+    "brokers": brokers,
+    "failures": failures,
+}
+
+
+class Scenario:
+    """The base of scenarios: a subclass is a configuration with a method `build(sim)`."""
+
+    def build(self, sim: Simulation) -> dict[str, Any]:
+        """Puts the system into a simulation; returns what the run is to keep, by name (stores, services)."""
+        raise ConfigurationError(f"{type(self).__name__} has no system to build", remedy="define build(sim)")
+
+    def describe(self) -> str:
+        """The scenario in plain words."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return ", ".join(f"{field.name}={_told(getattr(self, field.name))}" for field in fields)
+
+    def run(
+        self, seed: int = 0, until_s: float | None = None, *, log: str | LogLevel = LogLevel.FULL, one_in: int = 100
+    ) -> Run:
+        """One run with its own simulation; `until_s` is simulated seconds, `log` and `one_in` as for `Simulation`.
+
+        The same scenario, seed and version give the same run, in any process.
+        """
+        sim = Simulation(seed=seed, log=log, one_in=one_in)
+        kept = self.build(sim)
+        return sim.run(until_s=until_s, scenario=self, kept=kept)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scenario as a dictionary of plain values."""
+        return {"scenario": type(self).__name__, **_fields_as_plain(self)}
+
+    @classmethod
+    def from_dict(cls: type[S], told: Mapping[str, Any]) -> S:
+        """The scenario that `to_dict` told; its checks run again."""
+        name = told.get("scenario")
+        if name != cls.__name__:
+            raise ConfigurationError(
+                f"the dictionary tells of the scenario {name!r}",
+                field="scenario",
+                value=name,
+                remedy=f"give one of {cls.__name__}",
+            )
+        return cls(**{field: _from_plain(value) for field, value in told.items() if field != "scenario"})
+
+
+def _fields_as_plain(configuration: Any) -> dict[str, Any]:
+    return {field.name: _plain(getattr(configuration, field.name)) for field in dataclasses.fields(configuration)}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"kind": f"{_room_of(value)}.{type(value).__name__}", **_fields_as_plain(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, Mapping) and "kind" in value:
+        room, _, name = str(value["kind"]).partition(".")
+        if room not in _ROOMS or not hasattr(_ROOMS[room], name):
+            raise UnknownNameError("kind of configuration", value["kind"], [f"{known}.…" for known in _ROOMS])
+        return getattr(_ROOMS[room], name)(**{k: _from_plain(v) for k, v in value.items() if k != "kind"})
+    if isinstance(value, list):
+        return tuple(_from_plain(each) for each in value)
+    return value
+
+
+def _room_of(value: Any) -> str:
+    for room, module in _ROOMS.items():
+        if getattr(module, type(value).__name__, None) is type(value):
+            return room
+    raise ConfigurationError(
+        f"{type(value).__name__} cannot be stored", field="scenario", value=value, remedy=f"use what is in {', '.join(_ROOMS)}"
+    )
+
+
+def _told(value: Any) -> str:
+    return str(value.describe()) if hasattr(value, "describe") else repr(_plain(value))

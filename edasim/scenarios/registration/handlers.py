@@ -1,0 +1,151 @@
+"""What the services of the registration case do with an event, step by step.
+
+Behaviour analytics decides, user management writes, the mail service caches, sends, and shows. Every step appends a fact
+with the trace of its user, so that one user's story can be told afterwards.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Generator
+from typing import Any
+
+from ...events import Event
+from ...network.link import Transfer
+from ...services import Context
+from ...services.mail import MailCache, MailProvider
+from ...services.user_database import UserDatabase
+from .people import REQUESTED
+from .spam import reasons_against
+
+ACCEPTED = "user.registration.accepted"
+REJECTED = "user.registration.rejected"
+MAIL_REQUESTED = "mail.welcome.requested"
+LINK_OPENED = "mail.confirmation.opened"
+MAIL_SHOWN = "mail.confirmation.shown"
+
+
+class Sender(enum.Enum):
+    """Whether the mail service gives the provider a key by which it knows a mail again."""
+
+    PLAIN = "plain"
+    IDEMPOTENT = "idempotent"
+
+
+class NoAnswer(Exception):
+    """The mail provider did not answer in time, again and again; the broker is to deliver the request once more."""
+
+
+def decide(event: Event, context: Context) -> list[Event]:
+    """Behaviour analytics: parse the request, check it for spam, and tell what comes of it."""
+    registration = dict(event.data)
+    reasons = reasons_against(registration)
+    context.fact("registration_checked", user_id=event.subject, accepted=not reasons, reasons=list(reasons))
+    if reasons:
+        return [Event(type=REJECTED, subject=event.subject, data={**registration, "reasons": list(reasons)})]
+    return [
+        Event(type=ACCEPTED, subject=event.subject, data=registration),
+        Event(type=MAIL_REQUESTED, subject=event.subject, data=registration),
+    ]
+
+
+class UserManagement:
+    """Writes accepted users, and notes rejected registrations, in its database."""
+
+    def __init__(self, users: UserDatabase) -> None:
+        self._users = users
+
+    def write(self, event: Event, context: Context) -> None:
+        """One transaction per event; a repeated event changes nothing."""
+        user, event_id = event.data, str(event.id)
+        if event.type == ACCEPTED:
+            new = self._users.add(user["user_id"], user["name"], user["email"], event_id=event_id, at_s=context.now_s)
+            context.fact("user_written", user_id=user["user_id"], new=new)
+        else:
+            reasons = ", ".join(user["reasons"])
+            new = self._users.reject(user["user_id"], reasons, event_id=event_id, at_s=context.now_s)
+            context.fact("rejection_written", user_id=user["user_id"], new=new, reasons=reasons)
+
+
+class MailService:
+    """Caches a welcome mail, sends it over the network, and shows it when its reader opens the link in it."""
+
+    def __init__(
+        self,
+        *,
+        cache: MailCache,
+        provider: MailProvider,
+        users: UserDatabase,
+        transfer: Transfer,
+        arrived: Callable[[Event], None],
+        sender: Sender,
+        caching_s: float,
+        answer_timeout_s: float,
+        send_attempts: int,
+    ) -> None:
+        self._cache = cache
+        self._provider = provider
+        self._users = users
+        self._transfer = transfer
+        self._arrived = arrived
+        self._sender = sender
+        self._caching_s = caching_s
+        self._answer_timeout_s = answer_timeout_s
+        self._send_attempts = send_attempts
+
+    def handle(self, event: Event, context: Context) -> Generator[Any, Any, Event | None]:
+        """Sends on a mail request, shows on an opened link."""
+        if event.type == LINK_OPENED:
+            return self._show(event, context)
+        return self._send(event, context)
+
+    def _send(self, event: Event, context: Context) -> Generator[Any, Any, None]:
+        user = event.data
+        mail_id = f"welcome-{user['user_id']}"
+        yield context.pause(self._caching_s)
+        new = self._cache.keep(mail_id, welcome_mail(mail_id, user["name"], user["email"]))
+        context.fact("mail_cached", user_id=user["user_id"], mail_id=mail_id, new=new)
+        for attempt in range(1, self._send_attempts + 1):
+            context.fact("mail_sent", user_id=user["user_id"], mail_id=mail_id, attempt=attempt)
+            delays_s = self._transfer(context.now_s)
+            if not delays_s:
+                context.fact("mail_lost", user_id=user["user_id"], mail_id=mail_id, attempt=attempt)
+                yield context.pause(self._answer_timeout_s)
+                continue
+            yield context.pause(delays_s[0])
+            for _copy in delays_s:
+                self._accept(event, context, mail_id)
+            return
+        raise NoAnswer(f"no answer from the mail provider in {self._send_attempts} attempts")
+
+    def _accept(self, event: Event, context: Context, mail_id: str) -> None:
+        """The provider's side: the mail goes into the mailbox, unless its key says that it is there already."""
+        user = event.data
+        key = mail_id if self._sender is Sender.IDEMPOTENT else None
+        if self._provider.accept(mail_id, user["email"], idempotency_key=key):
+            context.fact("mail_arrived", user_id=user["user_id"], mail_id=mail_id)
+            self._arrived(event)
+        else:
+            context.fact("mail_known", user_id=user["user_id"], mail_id=mail_id)
+
+    def _show(self, event: Event, context: Context) -> Generator[Any, Any, Event]:
+        mail_id, user_id = event.data["mail_id"], event.data["user_id"]
+        yield context.pause(self._caching_s)
+        text = self._cache.read(mail_id)
+        known = self._users.has(user_id)
+        context.fact("mail_shown", user_id=user_id, mail_id=mail_id, characters=len(text), user_exists=known)
+        return Event(type=MAIL_SHOWN, subject=user_id, data={"mail_id": mail_id, "user_id": user_id})
+
+
+def welcome_mail(mail_id: str, name: str, email: str) -> str:
+    """The text of a welcome mail, headers and body."""
+    return (
+        f"From: welcome@shop.example\nTo: {email}\nSubject: Welcome, {name}\nMessage-ID: <{mail_id}@shop.example>\n\n"
+        f"Welcome, {name}!\n\nConfirm your address: https://shop.example/confirm/{mail_id}\n"
+    )
+
+
+__all__ = [
+    "ACCEPTED", "LINK_OPENED", "MAIL_REQUESTED", "MAIL_SHOWN", "REJECTED", "REQUESTED", "MailService", "NoAnswer", "Sender",
+    "UserManagement", "decide", "welcome_mail",
+]  # fmt: skip

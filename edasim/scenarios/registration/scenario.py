@@ -1,0 +1,195 @@
+"""The registration case as a scenario: who takes part, how fast, on which broker, with which faults.
+
+User management publishes a registration request. Behaviour analytics checks it for spam and publishes the
+decision; if it accepts, it also asks for a welcome mail. User management writes the user to its database. The mail service
+caches the mail as a file, then sends it over a network; when the reader opens the link in it, the mail service reads the
+cached mail and shows it. Left out: passwords, a user interface, bounced mail.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ... import checks
+from ...brokers import MemoryBus, Topology
+from ...brokers.base import Capability, require
+from ...errors import ConfigurationError
+from ...events import Event
+from ...failures import Fault, check_faults
+from ...kernel import Simulation, times
+from ...network import Link
+from ...services import Acknowledge, Service, Source, load
+from ...services.mail import MailCache, MailProvider
+from ...services.user_database import UserDatabase
+from ..base import Scenario
+from .handlers import (
+    ACCEPTED, LINK_OPENED, MAIL_REQUESTED, MAIL_SHOWN, REJECTED, MailService, Sender, UserManagement, decide,
+)  # fmt: skip
+from .people import REQUESTED, sign_ups
+
+USERS, ANALYTICS, MAIL, READERS = "user-management", "behaviour-analytics", "mail", "readers"
+
+TOPOLOGY = Topology(
+    name="registration",
+    publishes={
+        USERS: (REQUESTED,),
+        ANALYTICS: (ACCEPTED, REJECTED, MAIL_REQUESTED),
+        READERS: (LINK_OPENED,),
+        MAIL: (MAIL_SHOWN,),
+    },
+    consumes={
+        ANALYTICS: (REQUESTED,),
+        USERS: (ACCEPTED, REJECTED),
+        MAIL: (MAIL_REQUESTED, LINK_OPENED),
+        READERS: (MAIL_SHOWN,),
+    },
+)
+
+NEEDS = (
+    Capability.PUBLISH_SUBSCRIBE,
+    Capability.COMPETING_CONSUMERS,
+    Capability.FILTERING,
+    Capability.ACKNOWLEDGEMENT,
+    Capability.REDELIVERY,
+)
+
+
+@checks.configuration
+class Registration(Scenario):
+    """Sign-up, decision, user row, welcome mail, confirmation, on a broker of your choice.
+
+    `users_per_s` sign up (a Poisson process; `users` of them and then no more, or without end), a share of `spam_ratio`
+    is spam. `mail_link` is the network to the mail provider, which has to answer within `answer_timeout_s`. A share of
+    `opens_ratio` opens the link, `opening` after the mail arrived. `acknowledge` and `sender` say how careful the mail
+    service is. `database` and `mail_folder` are paths that do not exist yet; without them the database is in memory and
+    the folder a temporary one. `faults` are crashes of nodes. Times are distributions of `eda.times`.
+
+    >>> run = Registration(users_per_s=5.0, users=10, spam_ratio=0.0).run(seed=1)
+    >>> run.kept["users"].count(), len(run.kept["mails"].ids())
+    (10, 10)
+    """
+
+    users_per_s: float = checks.positive(default=20.0)
+    users: int | None = checks.optional(checks.check_whole(1))
+    spam_ratio: float = checks.ratio(default=0.1)
+    broker: Any = checks.kind(object, "a broker, such as MemoryBus()", default=MemoryBus())
+    analytics_time: times.Times = checks.checked(times.check_times, times.Exponential(mean_s=0.02))
+    analytics_nodes: int = checks.at_least(1, default=1)
+    database_time: times.Times = checks.checked(times.check_times, times.Exponential(mean_s=0.01))
+    user_management_nodes: int = checks.at_least(1, default=1)
+    caching_s: float = checks.positive(default=0.005)
+    mail_link: Link = checks.kind(
+        Link,
+        "a Link(latency=…, loss_ratio=…)",
+        default=Link(latency=times.LogNormal(mean_s=0.08, scv=1.0), loss_ratio=0.01),
+    )
+    mail_nodes: int = checks.at_least(1, default=2)
+    mails_at_once: int = checks.at_least(1, default=2)
+    answer_timeout_s: float = checks.positive(default=1.0)
+    send_attempts: int = checks.at_least(1, default=5)
+    opens_ratio: float = checks.ratio(default=0.7)
+    opening: times.Times = checks.checked(times.check_times, times.LogNormal(mean_s=5.0, scv=4.0))
+    acknowledge: Acknowledge = checks.word(Acknowledge, default=Acknowledge.AFTER_HANDLING)
+    sender: Sender = checks.word(Sender, default=Sender.PLAIN)
+    database: str | None = checks.optional(checks.check_text)
+    mail_folder: str | None = checks.optional(checks.check_text)
+    faults: tuple[Fault, ...] = checks.checked(check_faults, ())
+
+    def check(self) -> None:
+        """The broker can be started."""
+        if not hasattr(self.broker, "start"):
+            raise ConfigurationError(
+                f"Registration.broker is {self.broker!r}",
+                field="Registration.broker",
+                value=self.broker,
+                remedy="give a broker, such as MemoryBus()",
+            )
+
+    @property
+    def topology(self) -> Topology:
+        """Who publishes and consumes what."""
+        return TOPOLOGY
+
+    def build(self, sim: Simulation) -> dict[str, Any]:
+        """The whole system; keeps `users` (UserDatabase), `mails` (MailCache), `provider` (MailProvider) and `wiring`."""
+        broker = self.broker.start(sim)
+        require(broker, NEEDS, "the registration case")
+        wiring = broker.wire(TOPOLOGY)
+        users, mails, provider = UserDatabase(self.database), MailCache(self.mail_folder), MailProvider()
+        self._add_deciders(wiring, users)
+        self._add_mail(sim, wiring, users, mails, provider)
+        arrivals = load.Poisson(rate_per_s=self.users_per_s)
+        Source(
+            USERS,
+            load=arrivals if self.users is None else arrivals.first(self.users),
+            to=wiring.destination(USERS),
+            event=sign_ups(self.spam_ratio),
+        )
+        for fault in self.faults:
+            fault.install(sim)
+        return {"users": users, "mails": mails, "provider": provider, "wiring": wiring}
+
+    def _add_deciders(self, wiring: Any, users: UserDatabase) -> None:
+        Service(
+            ANALYTICS,
+            of=wiring.subscription(ANALYTICS),
+            service_time=self.analytics_time,
+            nodes=self.analytics_nodes,
+            handler=decide,
+            to=wiring.destination(ANALYTICS),
+        )
+        Service(
+            USERS,
+            of=wiring.subscription(USERS),
+            service_time=self.database_time,
+            nodes=self.user_management_nodes,
+            handler=UserManagement(users).write,
+        )
+
+    def _add_mail(
+        self, sim: Simulation, wiring: Any, users: UserDatabase, mails: MailCache, provider: MailProvider
+    ) -> None:
+        mail = MailService(
+            cache=mails,
+            provider=provider,
+            users=users,
+            transfer=self.mail_link.transfers(sim.streams.generator("network/mail")),
+            arrived=self._readers(sim, wiring),
+            sender=self.sender,
+            caching_s=self.caching_s,
+            answer_timeout_s=self.answer_timeout_s,
+            send_attempts=self.send_attempts,
+        )
+        Service(
+            MAIL,
+            of=wiring.subscription(MAIL),
+            nodes=self.mail_nodes,
+            concurrency=self.mails_at_once,
+            handler=mail.handle,
+            to=wiring.destination(MAIL),
+            acknowledge=self.acknowledge,
+        )
+        Service(READERS, of=wiring.subscription(READERS))
+
+    def _readers(self, sim: Simulation, wiring: Any) -> Any:
+        """What a reader does when a mail arrives: some open the link, after a while; a second copy is not opened."""
+        chance = sim.streams.uniform(f"{READERS}/opens")
+        delay_s = self.opening.draws(sim.streams.generator(f"{READERS}/opening"))
+        to = wiring.destination(READERS)
+        opened: set[str] = set()
+
+        def open_link(mail_request: Event) -> None:
+            user_id = str(mail_request.subject)
+            link = mail_request.follow(
+                type=LINK_OPENED, subject=user_id, data={"user_id": user_id, "mail_id": f"welcome-{user_id}"}
+            )
+            to.publish(link, publisher=READERS)
+
+        def arrived(mail_request: Event) -> None:
+            opens, after_s, user_id = chance() < self.opens_ratio, delay_s(), str(mail_request.subject)
+            if opens and user_id not in opened:
+                opened.add(user_id)
+                sim.at(float(sim.env.now) + after_s, partial(open_link, mail_request))
+
+        return arrived

@@ -1,0 +1,75 @@
+"""Mail: a cache of mails in the local file system, and the mail provider at the other end of a network.
+
+The cache writes a file completely or not at all (a temporary file, then a rename, which POSIX makes atomic), so a crash leaves no
+half of a mail. The provider puts mails into mailboxes; given an idempotency key it accepts a key once and answers a
+repetition without a second mail, as mail services with such keys do. Left out: SMTP itself, bounces, fsync (the
+simulated crash is that of a process, not of the machine below).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from .. import checks
+from ..errors import UnknownNameError
+
+
+class MailCache:
+    """Mails as files in a folder of the run's own; without `folder`, a temporary one that goes when the cache goes."""
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="edasim-mails-") if folder is None else None
+        self.folder = Path(self._temporary.name if self._temporary is not None else folder or "")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if any(self.folder.iterdir()):
+            raise checks.refuse("folder", str(self.folder), "name a folder that is empty or does not exist")
+
+    def keep(self, mail_id: str, text: str) -> bool:
+        """Writes a mail's file; False if it is there already."""
+        path = self._path(mail_id)
+        if path.exists():
+            return False
+        unfinished = path.with_suffix(".tmp")
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+        return True
+
+    def read(self, mail_id: str) -> str:
+        """The text of a cached mail; `UnknownNameError` if it was never cached."""
+        try:
+            return self._path(mail_id).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise UnknownNameError("cached mail", mail_id, self.ids()[:20]) from None
+
+    def has(self, mail_id: str) -> bool:
+        """Whether the mail is cached."""
+        return self._path(mail_id).exists()
+
+    def ids(self) -> list[str]:
+        """The ids of all cached mails, sorted."""
+        return sorted(path.stem for path in self.folder.glob("*.eml"))
+
+    def _path(self, mail_id: str) -> Path:
+        if not mail_id or not all(letter.isalnum() or letter in "-_." for letter in mail_id) or mail_id.startswith("."):
+            raise checks.refuse("mail_id", mail_id, "use letters, digits, '-', '_' and '.' only")
+        return self.folder / f"{mail_id}.eml"
+
+
+class MailProvider:
+    """Accepts mails and puts them into mailboxes."""
+
+    def __init__(self) -> None:
+        self.mailboxes: Counter[str] = Counter()
+        self._accepted: set[str] = set()
+
+    def accept(self, mail_id: str, address: str, *, idempotency_key: str | None = None) -> bool:
+        """Takes a mail; False if its key was accepted before, and then no second mail goes out."""
+        if idempotency_key is not None:
+            if idempotency_key in self._accepted:
+                return False
+            self._accepted.add(idempotency_key)
+        self.mailboxes[mail_id] += 1
+        return True

@@ -1,0 +1,89 @@
+"""The user database: SQLite, in memory or in a file of the run's own.
+
+Every write is one transaction, so a reader never sees half of it, and a user id or an event id is stored once, whatever
+is delivered twice (an idempotent write, facts ES-05). Left out: several writers at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas
+
+_SCHEMA = """
+create table users (
+    user_id text primary key, name text not null, email text not null, event_id text not null unique, written_s real not null
+) strict;
+create table rejections (
+    user_id text primary key, reasons text not null, event_id text not null unique, written_s real not null
+) strict;
+"""
+
+
+class UserDatabase:
+    """The users that were accepted and the registrations that were rejected.
+
+    `path` is a file that does not exist yet, or None for a database in memory.
+
+    >>> users = UserDatabase()
+    >>> users.add("u-1", "Ada", "ada@example.org", event_id="e-1", at_s=0.5), users.add("u-1", "Ada", "x", event_id="e-2", at_s=1.0)
+    (True, False)
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = None if path is None else Path(path)
+        if self.path is not None and self.path.exists():
+            raise ConfigurationError(
+                f"the database {str(self.path)!r} exists already",
+                field="database",
+                value=str(self.path),
+                remedy="name a file that does not exist, or leave it out for a database in memory",
+            )
+        self._connection = sqlite3.connect(
+            ":memory:" if self.path is None else self.path, isolation_level=None, check_same_thread=False
+        )
+        self._connection.executescript(f"begin; {_SCHEMA} commit;")
+        if self.path is not None:
+            self._connection.execute("pragma journal_mode=wal")
+
+    def add(self, user_id: str, name: str, email: str, *, event_id: str, at_s: float) -> bool:
+        """Writes a user; False if the user or the event is there already."""
+        return self._write("insert or ignore into users values (?, ?, ?, ?, ?)", (user_id, name, email, event_id, at_s))
+
+    def reject(self, user_id: str, reasons: str, *, event_id: str, at_s: float) -> bool:
+        """Notes a rejected registration; False if it is there already."""
+        return self._write("insert or ignore into rejections values (?, ?, ?, ?)", (user_id, reasons, event_id, at_s))
+
+    def has(self, user_id: str) -> bool:
+        """Whether the user was written."""
+        return bool(self.query("select 1 from users where user_id = ?", user_id))
+
+    def count(self) -> int:
+        """How many users there are."""
+        return int(self.query("select count(*) from users")[0][0])
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows that an SQL query returns; the tables are `users` and `rejections`."""
+        with closing(self._connection.execute(sql, parameters)) as cursor:
+            return cursor.fetchall()
+
+    def table(self, name: str = "users") -> pandas.DataFrame:
+        """The table `users` or `rejections`, in order of writing."""
+        import pandas as pd
+
+        if name not in ("users", "rejections"):
+            raise ConfigurationError(f"table is {name!r}", field="table", value=name, remedy="give 'users' or 'rejections'")
+        return pd.read_sql_query(f"select * from {name} order by written_s, user_id", self._connection)  # noqa: S608
+
+    def close(self) -> None:
+        """Closes the database; one in memory is gone."""
+        self._connection.close()
+
+    def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        return self._connection.execute(sql, parameters).rowcount == 1
