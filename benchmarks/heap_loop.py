@@ -1,4 +1,4 @@
-"""The workloads as a bare loop over a heap of `(time, sequence, kind)`: no library, no classes, numbers drawn in blocks.
+"""The workloads as a bare loop over a heap of `(time, sequence, kind)`: no library, no classes, blocks of numbers.
 
 This is what somebody writes who needs one model only, fast, in plain Python. It shares no code with edasim.
 """

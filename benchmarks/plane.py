@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
-
-import numpy as np
-import simpy
+from typing import TYPE_CHECKING, Any
 
 import edasim as eda
+from edasim.kernel.runlog import DONE
 
 from .workloads import REPAIR_S, Kept, Workload, ticker
 
-OUTCOME_DONE = 0
+if TYPE_CHECKING:
+    import simpy
 
 
 def simulate(workload: Workload, messages: int, sim: eda.Simulation, load: Any, service_time: Any, up: Any) -> eda.Run:
-    """Runs a workload until its last message is done; takes the arrivals, the services and the times up as edasim has them."""
+    """Runs a workload until its last message is done; arrivals, services and times up are described as edasim has them."""
     work = eda.MemoryBus().start(sim).topic("work").subscribe()
     eda.Service("server", of=work, service_time=service_time, concurrency=workload.servers)
     eda.Source("source", load=load.first(messages), to=work.topic)
@@ -43,8 +42,9 @@ def kept(workload: Workload, run: eda.Run) -> Kept:
     crashes = [fact for fact in run.fact_list if fact.kind == "node_crashed"]
     restarts = [fact for fact in run.fact_list if fact.kind == "node_restarted"]
     down_s = sum(back.time_s - gone.time_s for gone, back in zip(crashes, restarts, strict=True))
+    mean_s = line.mean_wait_s if workload.measured == "wait" else line.mean_response_s
     return Kept(
-        times_s=_times_s(workload, run).tolist() or [line.mean_wait_s if workload.measured == "wait" else line.mean_response_s],
+        times_s=_times_s(workload, run) or [mean_s],
         deliveries=line.done + line.crashed,
         interruptions=sum(fact.detail["in_work"] for fact in crashes),
         up_s=restarts[-1].time_s - down_s if restarts else 0.0,
@@ -52,8 +52,9 @@ def kept(workload: Workload, run: eda.Run) -> Kept:
     )
 
 
-def _times_s(workload: Workload, run: eda.Run) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _times_s(workload: Workload, run: eda.Run) -> list[float]:
     rows = run.deliveries
-    if workload.measured == "wait":
-        return rows.waits_s
-    return (rows.finished_s - rows.published_s)[rows.outcome == OUTCOME_DONE]
+    times_s = (
+        rows.waits_s if workload.measured == "wait" else (rows.finished_s - rows.published_s)[rows.outcome == DONE]
+    )
+    return [float(time_s) for time_s in times_s]

@@ -1,8 +1,8 @@
 """What is simulated: queues whose long-run mean is known, so that a fast program cannot be a wrong one unnoticed.
 
-W1 and W2 are M/M/1 and M/M/8, W4 is W1 with a server that breaks down. All start empty, serve first come first served, run until
-the last message is done, and keep the time of each message. The theory of W4 is M/G/1 with a set-up (Welch 1964): a service
-lasts a completion time, repairs included, and who comes to an empty system may find a repair to sit out.
+W1 and W2 are M/M/1 and M/M/8, W4 is W1 with a server that breaks down. All start empty, serve first come first served,
+run until the last message is done, and keep the time of each message. The theory of W4 is M/G/1 with a set-up (Welch
+1964): a service lasts a completion time, repairs included, and who comes to an empty system may find a repair to sit out.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
-
-import simpy
+from typing import TYPE_CHECKING, Any
 
 from edasim import theory
+
+if TYPE_CHECKING:
+    import simpy
 
 SERVICE_S = 1.0
 MEAN_UP_S = 60.0
@@ -58,9 +59,9 @@ def ticker(env: simpy.Environment, ticks: int, period_s: float) -> Generator[sim
 
 
 def mean_response_with_repairs_s(arrival_per_s: float, service_s: float, up_s: float, repair_s: float) -> float:
-    """The mean response of M/M/1 whose server fails after exponential times, also while idle, and is repaired in a fixed time.
+    """The mean response of M/M/1 whose server fails after exponential times up, and is repaired in a fixed time.
 
-    Exponential services may be redrawn after an interruption: the rest of one is distributed as a fresh one.
+    It may fail while idle, too. Exponential services may be redrawn after an interruption: the rest of one is distributed as a fresh one.
     """
     completion_s = service_s * (1.0 + repair_s / up_s)
     completion_2 = 2.0 * completion_s**2 + service_s * repair_s**2 / up_s
@@ -75,7 +76,7 @@ def mean_response_with_repairs_s(arrival_per_s: float, service_s: float, up_s: f
 
 
 def availability_error(watched_s: float) -> float:
-    """The standard error of the share of time up, watched for so long (renewal theory; only the times up are random)."""
+    """The standard error of the share of time up, watched for so long; only the times up are random."""
     return math.sqrt((REPAIR_S * MEAN_UP_S) ** 2 / ((MEAN_UP_S + REPAIR_S) ** 3 * watched_s))
 
 

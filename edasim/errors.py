@@ -32,6 +32,12 @@ class EdasimError(Exception):
         self.remedy = remedy
         self.at_s = at_s
 
+    def happened_at(self, at_s: float) -> None:
+        """Notes the simulated time of an error that does not know it yet; it is the last of its `args`."""
+        if self.at_s is None:
+            self.at_s = at_s
+            self.args = (*self.args[:-1], at_s)
+
     def __str__(self) -> str:
         when = "" if self.at_s is None else f"at {self.at_s:.6f} s of simulated time: "
         what_to_do = "" if self.remedy is None else f"; {self.remedy}"

@@ -153,14 +153,14 @@ class Hint(Shown):
     def card(self) -> Card:
         """The steps so far, and what comes next."""
         steps = self.exercise.hints.steps
-        items = tuple(f"{n}. {called}: {words}" for n, (called, words) in enumerate(steps[: self.shown], start=1))
+        told = [f"{n}. {called}: {words}" for n, (called, words) in enumerate(steps[: self.shown], start=1)]
         left = len(steps) - self.shown
         more = (
             f"{left} more: call it again."
             if left
             else f"That was the last; course.solution({self.exercise.id!r}) is next."
         )
-        return Card(f"Hint {self.shown} of {len(steps)} for {self.exercise.id}", Tone.NOTE, (more,), items)
+        return Card(f"Hint {self.shown} of {len(steps)} for {self.exercise.id}", Tone.NOTE, (*told, more))
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -105,7 +105,7 @@ class Exercise:
         """The rule's verdict; a refused answer, or an error of the learner's code, is a verdict as well."""
         try:
             return self.rule.judge(answer)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever the learner's code raises is feedback)
             return blame(error, answer)
 
 

@@ -13,29 +13,17 @@ from typing import Any
 import ipywidgets as widgets
 
 from ..errors import EdasimError
+from .answers import in_words
 from .exercises import Question
 from .rules import Choices
 
 
 def form(question: Question, kept: Any, keep: Callable[[Any], str]) -> Any:
     """A form (a `VBox`). `kept` is an earlier answer or None; `keep(answer)` commits and returns it in words."""
-    wide = widgets.Layout(width="max-content", max_width="100%")
-    field: Any
-    if isinstance(question.answers, Choices):
-        texts = [option.text for option in question.answers.options]
-        chosen = kept if kept in texts else None
-        field = widgets.RadioButtons(options=texts, value=chosen, layout=wide, tooltip=question.question)
-    else:
-        field = widgets.Text(
-            value="" if kept is None else f"{kept:g}",
-            description=f"Number ({question.answers.unit}):" if question.answers.unit else "Number:",
-            placeholder="your estimate",
-            tooltip=question.question,
-            style={"description_width": "initial"},
-        )
+    field = field_for(question, kept)
     asked = widgets.HTML(f"<p><strong>Your prediction: {escape(question.question)}</strong></p>")
     button = widgets.Button(
-        description="Keep my answer", tooltip="Commits your prediction before anything runs", layout=wide
+        description="Keep my answer", tooltip="Commits your prediction before anything runs", layout=as_wide_as_needed()
     )
     status = widgets.HTML(value=said_so("Choose before you go on."))
 
@@ -57,8 +45,28 @@ def form(question: Question, kept: Any, keep: Callable[[Any], str]) -> Any:
 
     button.on_click(commit)
     if kept is not None:
-        close(str(kept) if isinstance(question.answers, Choices) else f"{kept:g} {question.answers.unit}".strip())
+        close(in_words(question, kept))
     return widgets.VBox([asked, field, button, status])
+
+
+def field_for(question: Question, kept: Any) -> Any:
+    """Radio buttons of which none is chosen yet, or a field for a number that suggests none."""
+    answers = question.answers
+    if isinstance(answers, Choices):
+        texts = [option.text for option in answers.options]
+        return widgets.RadioButtons(options=texts, value=kept, layout=as_wide_as_needed(), tooltip=question.question)
+    return widgets.Text(
+        value="" if kept is None else f"{kept:g}",
+        description=f"Number ({answers.unit}):" if answers.unit else "Number:",
+        placeholder="your estimate",
+        tooltip=question.question,
+        style={"description_width": "initial"},
+    )
+
+
+def as_wide_as_needed() -> Any:
+    """A layout that does not cut a text."""
+    return widgets.Layout(width="max-content", max_width="100%")
 
 
 def said_so(words: str) -> str:

@@ -9,7 +9,6 @@ endless loop) and a sandbox (the code is the learner's own, on the learner's own
 from __future__ import annotations
 
 import hashlib
-import linecache
 import math
 import numbers
 import random
@@ -41,9 +40,7 @@ def blame(error: Exception, answer: Any) -> Verdict:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own_file]
     where = ""
     if frames:
-        line = frames[-1].lineno or 0
-        source = (frames[-1].line or linecache.getline(frames[-1].filename, line)).strip()
-        where = f", in line {line}: {source}" if source else f", in line {line}"
+        where = f", in line {frames[-1].lineno}: {frames[-1].line}"
     return Verdict(False, f"Your code raised {type(error).__name__}: {error}{where}")
 
 
@@ -89,7 +86,7 @@ class TrialRule:
         """One trial; an error of the learner's code is a verdict."""
         try:
             return self.trial(answer, seed)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever the learner's code raises is feedback)
             return blame(error, answer)
 
 
@@ -143,7 +140,7 @@ class FunctionRule:
         seeds = held_out_seeds(self.exercise, self.seeds)
         try:
             results = [answer(*self.arguments(seed)) for seed in seeds]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever the learner's code raises is feedback)
             return blame(error, answer)
         if any(result is None for result in results):
             return Verdict(False, "Your function returned None.", "A function without `return` gives None.")
@@ -165,13 +162,14 @@ class FunctionRule:
 
     def difference(self, seeds: tuple[int, ...], results: list[Any]) -> str:
         """In words: the first input on which the learner's function differs."""
-        for seed, result in zip(seeds, results, strict=True):
-            given = self.arguments(seed)
-            expected = self.truth(*given)
-            if not same(result, expected, self.within_ratio):
-                shown = ", ".join(in_short(argument) for argument in given)
-                return f"For ({shown}) your function gives {in_short(result)}; right is {in_short(expected)}."
-        return "Your function differs."
+        pairs = zip(seeds, results, strict=True)
+        given, result, expected = next(
+            (self.arguments(seed), result, right)
+            for seed, result in pairs
+            if not same(result, right := self.truth(*self.arguments(seed)), self.within_ratio)
+        )
+        shown = ", ".join(in_short(argument) for argument in given)
+        return f"For ({shown}) your function gives {in_short(result)}; right is {in_short(expected)}."
 
 
 def same(left: Any, right: Any, within_ratio: float) -> bool:

@@ -8,11 +8,13 @@ partitioned nodes, brokers and clocks.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Protocol
 
 from .. import checks
 from ..errors import UnknownNameError
 from ..kernel import Simulation, times
+from ..services.node import Node, crash_together
 
 
 class Fault(Protocol):
@@ -34,7 +36,7 @@ def check_faults(field: str, value: Any) -> tuple[Fault, ...]:
 
 @checks.configuration
 class Crash:
-    """`node` ("mail/0", or "mail" for all nodes of that service) fails at `at_s` and is back `down_s` later."""
+    """`node` ("mail/0", or "mail" for all nodes of that service at once) fails at `at_s` and is back `down_s` later."""
 
     node: str = checks.text()
     at_s: float = checks.non_negative()
@@ -42,8 +44,9 @@ class Crash:
 
     def install(self, sim: Simulation) -> None:
         """Schedules the crash and the restart."""
-        for node in nodes_called(sim, self.node):
-            sim.at(self.at_s, node.crash)
+        nodes = nodes_called(sim, self.node)
+        sim.at(self.at_s, partial(crash_together, nodes))
+        for node in nodes:
             sim.at(self.at_s + self.down_s, node.restart)
 
     def describe(self) -> str:
@@ -86,7 +89,7 @@ class RandomCrashes:
         return f"{self.node} crashes every {self.mtbf_s:g} s on average, for {self.mttr_s:g} s, until {self.until_s:g} s"
 
 
-def nodes_called(sim: Simulation, name: str) -> list[Any]:
+def nodes_called(sim: Simulation, name: str) -> list[Node]:
     """The node of that name, or all nodes of the service of that name; `UnknownNameError` if there is neither."""
     if name in sim.nodes:
         return [sim.nodes[name]]

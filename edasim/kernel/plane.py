@@ -5,12 +5,12 @@ own queue, and the id comes from SimPy's own counter. So records and events have
 instant SimPy's urgent events first (interrupts, the start of a process, a delivery to a waiting process, the end of the
 run), then whatever was scheduled first, record or event. Nothing depends on the order of a dictionary or a set.
 
-`PlaneEnvironment` is a SimPy environment whose `step` runs all records that come before SimPy's next event, and then
-that event. It never passes an instant at which SimPy could act, because it looks at SimPy's queue before each record.
+`PlaneEnvironment` is a SimPy environment whose `run` runs all records that come before SimPy's next event, and then that
+event. It never passes an instant at which SimPy could act, because it looks at SimPy's queue before each record.
 
-Follows SimPy 4.1 (`core.py`: `Environment.step`, `peek`, `schedule`; `rt.py` overrides `step` in the same way). This is
-the only module that touches SimPy's private `_now`, `_queue` and `_eid`; `tests/kernel/test_plane.py` holds the installed
-version to what is assumed here. Left out: priorities among records.
+Follows SimPy 4.1 (`core.py`: `Environment.run`, `step`, `peek`, `schedule`; `rt.py` overrides `step` in the same way).
+This is the only module that touches SimPy's private `_now`, `_queue` and `_eid`; `tests/kernel/test_plane.py` holds the
+installed version to what is assumed here. Left out: priorities among records.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import simpy
 from simpy.core import Infinity
 from simpy.events import NORMAL, URGENT, Event
 
+from ..errors import EdasimError, StateError
+
 __all__ = ["BETWEEN_CHORES", "NORMAL", "Action", "PlaneEnvironment", "Record"]
 
 Action = Callable[[float, Any], "Record | None"]
@@ -34,20 +36,27 @@ It may return the record that takes its own place in the heap, which is cheaper 
 Record = tuple[float, int, int, Action, Any]
 
 BETWEEN_CHORES = 4096
-"""So many records run between two looks at the chores (emptying the log's buffer)."""
+"""So many records run between two looks at the chore (emptying the log's buffer)."""
 
 
 class PlaneEnvironment(simpy.Environment):
-    """An ordinary `simpy.Environment` that also runs the records of the message plane, in one order with its events."""
+    """An ordinary `simpy.Environment` that also runs the records of the message plane, in one order with its events.
+
+    `prepare` is called when a run begins, `chore` every `BETWEEN_CHORES` records.
+    """
 
     def __init__(self, initial_time: float = 0.0) -> None:
         super().__init__(initial_time)
         self.records: list[Record] = []
         self.next_id: Callable[[], int] = self._eid.__next__
+        self.prepare: Callable[[], None] = _nothing_to_do
         self.chore: Callable[[], None] = _nothing_to_do
+        self.running = False
 
     def at(self, time_s: float, action: Action, argument: Any = None) -> None:
-        """Schedules `action(time_s, argument)` on the plane; `time_s` must not lie in the past."""
+        """Schedules `action(time_s, argument)` on the plane; a `StateError` for a time in the past."""
+        if not time_s >= self._now:
+            raise _not_now_or_later(time_s, self._now)
         heappush(self.records, (time_s, NORMAL, self.next_id(), action, argument))
 
     def wake(self, event: Event, value: Any) -> None:
@@ -61,29 +70,49 @@ class PlaneEnvironment(simpy.Environment):
         next_record_s = self.records[0][0] if self.records else Infinity
         return min(super().peek(), next_record_s)
 
+    def run(self, until: float | Event | None = None) -> Any:
+        """As SimPy's own `run`, up to but not including `until`; an `EdasimError` out of it tells the simulated time."""
+        self.running = True
+        try:
+            self.prepare()
+            return super().run(until)
+        except EdasimError as error:
+            error.happened_at(float(self._now))
+            raise
+        finally:
+            self.running = False
+
     def step(self) -> None:
-        """Runs all records before SimPy's next event, then that event.
+        """Runs the next record or event; inside `run`, all records before SimPy's next event and then that event.
 
         Raises `simpy.core.EmptySchedule` when neither is left.
         """
-        if self.records:
-            while self._run_records():
-                self.chore()
+        if self.running:
+            if self.records:
+                while self._run_records(BETWEEN_CHORES):
+                    self.chore()
+        elif self.records and not (self._queue and self._queue[0] < self.records[0]):
+            self._run_records(1)
+            return
         super().step()
 
-    def _run_records(self) -> bool:
-        """Runs records until SimPy's next event comes first (False), none is left (False), or it is time for the chore.
+    def _run_records(self, limit: int) -> bool:
+        """Runs records until SimPy's next event comes first (False), none is left (False), or `limit` have run (True).
 
-        The running record stays at the top of the heap: what its action schedules is later, or as early with a
-        larger id. So the record that the action returns can replace it in one step.
+        The running record stays at the top of the heap: what its action schedules is later, or as early with a larger
+        id. So the record that the action returns can replace it in one step.
         """
-        records, queue = self.records, self._queue
+        records, queue, now_s = self.records, self._queue, self._now
+        record = records[0]
         try:
-            for _ in repeat(None, BETWEEN_CHORES):
+            for _ in repeat(None, limit):
                 record = records[0]
-                if queue and queue[0] < record:
+                time_s = record[0]
+                if queue and queue[0][0] <= time_s and queue[0] < record:
                     return False
-                self._now = now_s = record[0]
+                if not time_s >= now_s:
+                    raise _not_now_or_later(time_s, now_s)
+                self._now = now_s = time_s
                 follower = record[3](now_s, record[4])
                 if follower is not None:
                     heapreplace(records, follower)
@@ -92,9 +121,20 @@ class PlaneEnvironment(simpy.Environment):
                     if not records:
                         return False
         except BaseException:
-            heappop(records)
+            if records and records[0] is record:
+                heappop(records)
             raise
         return True
+
+
+def _not_now_or_later(time_s: float, now_s: float) -> StateError:
+    return StateError(
+        f"something is to happen at {time_s!r} s, and it is {now_s!r} s",
+        field="time_s",
+        value=time_s,
+        remedy="give times from now on; a time to wait must be a number of at least 0",
+        at_s=float(now_s),
+    )
 
 
 def _nothing_to_do() -> None:

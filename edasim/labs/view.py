@@ -19,6 +19,7 @@ import ipywidgets as widgets
 from ..errors import EdasimError
 from ..viz import Picture
 from . import runner
+from .controls import WIDE
 from .lab import UNHURRIED, Lab, Values
 from .spread import Spread
 
@@ -71,7 +72,8 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
             max=2**31 - 1,
             description="seed",
             tooltip="The luck of the draw: another seed, another run of the same system",
-            layout=widgets.Layout(width="10em"),
+            style=WIDE,
+            layout=widgets.Layout(width="9em"),
         )
         self.pin = button("Pin", "Keeps a grey copy of this picture to compare with")
         self.ten_seeds = button("Ten seeds", "Repeats the run with ten seeds and shows the spread")

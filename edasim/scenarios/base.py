@@ -104,4 +104,6 @@ def _room_of(value: Any) -> str:
 
 
 def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{'; '.join(_told(each) for each in value)}]"
     return str(value.describe()) if hasattr(value, "describe") else repr(_plain(value))

@@ -9,7 +9,9 @@ simulated crash is that of a process, not of the machine below).
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -21,8 +23,9 @@ class MailCache:
     """Mails as files in a folder of the run's own; without `folder`, a temporary one that goes when the cache goes."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="edasim-mails-") if folder is None else None
-        self.folder = Path(self._temporary.name if self._temporary is not None else folder or "")
+        self.folder = Path(tempfile.mkdtemp(prefix="edasim-mails-") if folder is None else folder)
+        if folder is None:
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         if any(self.folder.iterdir()):
             raise checks.refuse("folder", str(self.folder), "name a folder that is empty or does not exist")

@@ -1,9 +1,14 @@
-"""Nodes: what can crash and restart. A crash loses what is in the node's memory, and nothing that is stored elsewhere."""
+"""Nodes: what can crash and restart. A crash loses what is in the node's memory, and nothing that is stored elsewhere.
+
+Left out: a node that is slow, paused or cut off.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..brokers.base import Message
 from .handling import Acknowledge
 
 if TYPE_CHECKING:
@@ -29,21 +34,17 @@ class Node:
 
     def crash(self) -> None:
         """Fails now: its slots stop, and what they worked on is given back to the broker. A node that is down stays down."""
-        if not self.up:
-            return
-        now_s = float(self.sim.env.now)
+        crash_together([self])
+
+    def go_down(self, now_s: float) -> list[Message]:
+        """Stops all slots and takes no more messages; returns what the slots worked on, in order of publishing."""
         self.up = False
         in_work = sum(slot.message is not None for slot in self.slots)
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)
         for slot in self.slots:
             if slot.message is None:
                 self.service.subscription.withdraw(slot)
-        lost = sorted((message for slot in self.slots if (message := slot.lose(now_s)) is not None), key=lambda m: m[0])
-        for message in reversed(lost):
-            if self.service.acknowledge is Acknowledge.ON_DELIVERY:
-                self.service.subscription.acknowledge(now_s, message)
-            else:
-                self.service.subscription.give_back(now_s, message)
+        return [message for slot in self.slots if (message := slot.lose(now_s)) is not None]
 
     def restart(self) -> None:
         """Comes back now, with empty memory. A node that is up goes on as it is."""
@@ -52,3 +53,20 @@ class Node:
         now_s = float(self.sim.env.now)
         self.sim.log.fact(now_s, "node_restarted", self.name, service=self.service.name)
         self.start(now_s)
+
+
+def crash_together(nodes: Sequence[Node]) -> None:
+    """All these nodes fail at one instant; only then does the broker deliver again what they worked on.
+
+    The oldest message goes to the head of its queue. Nodes that are down already stay down.
+    """
+    lost: list[tuple[Message, Service]] = []
+    for node in nodes:
+        if node.up:
+            lost.extend((message, node.service) for message in node.go_down(float(node.sim.env.now)))
+    for message, service in sorted(lost, key=lambda each: each[0][2:4], reverse=True):
+        now_s = float(service.sim.env.now)
+        if service.acknowledge is Acknowledge.ON_DELIVERY:
+            service.subscription.acknowledge(now_s, message)
+        else:
+            service.subscription.give_back(now_s, message)

@@ -7,6 +7,7 @@ is delivered twice (an idempotent write, facts ES-05). Left out: several writers
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ class UserDatabase:
         self._connection = sqlite3.connect(
             ":memory:" if self.path is None else self.path, isolation_level=None, check_same_thread=False
         )
+        weakref.finalize(self, self._connection.close)
         self._connection.executescript(f"begin; {_SCHEMA} commit;")
         if self.path is not None:
             self._connection.execute("pragma journal_mode=wal")

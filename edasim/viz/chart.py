@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,13 @@ class Axis:
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [round(k * step, 12) for k in range(first, last + 1)]
 
+    def words(self, ticks: Sequence[float]) -> list[str]:
+        """Ticks as numbers for people, with as many decimals as tell them apart."""
+        if self.scale is Scale.LOG or len(ticks) < 2:
+            return [say(tick) for tick in ticks]
+        decimals = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))
+        return [f"{tick:,.{decimals}f}" for tick in ticks]
+
     @property
     def name(self) -> str:
         """Title and unit, such as `wait (s)`."""
@@ -78,11 +86,11 @@ def axis_across(axis: Axis, y: float, *, grid_to: float | None = None, about: in
     """A horizontal axis at height `y` with ticks, numbers and name below, and grid lines up to `grid_to`."""
     parts = [line(f"M{short(axis.start)},{short(y)}H{short(axis.end)}", stroke=palette.SLATE)]
     ticks = axis.ticks(about)
-    for value, x in zip(ticks, axis.px(ticks).tolist(), strict=True):
+    for words, x in zip(axis.words(ticks), axis.px(ticks).tolist(), strict=True):
         if grid_to is not None:
             parts.append(line(f"M{short(x)},{short(y)}V{short(grid_to)}", stroke=palette.PALE))
         parts.append(line(f"M{short(x)},{short(y)}v4", stroke=palette.SLATE))
-        parts.append(label(x, y + 16, say(value), size=11, anchor="middle", fill=palette.QUIET))
+        parts.append(label(x, y + 16, words, size=11, anchor="middle", fill=palette.QUIET))
     middle = (axis.start + axis.end) / 2
     return "".join(parts) + label(middle, y + 32, axis.name, size=12, anchor="middle")
 
@@ -91,10 +99,10 @@ def axis_up(axis: Axis, x: float, *, grid_to: float | None = None, about: int = 
     """A vertical axis at `x` with ticks and numbers left of it, its name above it, and grid lines to `grid_to`."""
     parts = []
     ticks = axis.ticks(about)
-    for value, y in zip(ticks, axis.px(ticks).tolist(), strict=True):
+    for words, y in zip(axis.words(ticks), axis.px(ticks).tolist(), strict=True):
         if grid_to is not None:
             parts.append(line(f"M{short(x)},{short(y)}H{short(grid_to)}", stroke=palette.PALE))
-        parts.append(label(x - 6, y + 4, say(value), size=11, anchor="end", fill=palette.QUIET))
+        parts.append(label(x - 6, y + 4, words, size=11, anchor="end", fill=palette.QUIET))
     parts.append(label(x - 30, axis.end - 9, axis.name, size=12))
     return "".join(parts)
 
@@ -125,8 +133,10 @@ def step_line(times: Floats, levels: ArrayLike, across: Axis, up: Axis, *, role:
     x, y = step_columns(times, levels, across, before=before)
     path = polyline(x, up.px(y))
     ground = short(float(up.px(up.low)))
-    fill = area(f"{path}V{ground}H{short(across.start)}Z", fill=palette.role(role).colour, more=' fill-opacity=".3"')
-    return fill + line(path, width=1.2, more=' stroke-linejoin="round"')
+    look = ' fill-opacity=".3" stroke-width="1.2" stroke-linejoin="round"'
+    return area(
+        f"{path}V{ground}H{short(across.start)}Z", fill=palette.role(role).colour, stroke=palette.INK, more=look
+    )
 
 
 def curve_line(x: ArrayLike, y: ArrayLike, across: Axis, up: Axis, *, colour: str = palette.INK, dash: str = "") -> str:

@@ -86,13 +86,13 @@ def _sentence(
     label: str,
     unit: str,
 ) -> str:
-    of = f" {unit}" if unit else ""
+    named = f"{label} ({unit})" if unit else label
     low, high = say(float(values.min())), say(float(values.max()))
-    said = f"{_repeats(len(values))} of {label}: from {low}{of} to {high}{of}, mean {say(mean)}{of}"
+    said = f"{_repeats(len(values))} of {named}: from {low} to {high}, mean {say(mean)}"
     if interval is not None:
-        said += f", interval {say(interval[0])} to {say(interval[1])}{of}"
+        said += f", interval {say(interval[0])} to {say(interval[1])}"
     if truth is not None:
-        said += f"; the truth is {say(truth)}{of}"
+        said += f"; the truth is {say(truth)}"
         if interval is not None:
             said += ", inside the interval" if interval[0] <= truth <= interval[1] else ", outside the interval"
     return said + "."

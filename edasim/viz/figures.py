@@ -74,7 +74,7 @@ def queue_length_figure(
     axes.legend(frameon=False)
     top = int(levels.max())
     text = (
-        f"From {say(shown.from_s)} s to {say(shown.until_s)} s: {say(mean)} messages wait on average, at most {top:,}, "
+        f"From {shown.window}: {say(mean)} messages wait on average, at most {top:,}, "
         f"first at {say(float(times_s[int(np.argmax(levels))]))} s."
     )
     return _picture(figure, f"Queue length over time, at most {top:,}", shown, text)

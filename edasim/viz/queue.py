@@ -52,7 +52,7 @@ def queue_svg(run: Replayable, around: str | None = None, from_s: float = 0.0, u
         axis_across(across, 166),
         *_waits_panel(facts, 236, 326),
     ]
-    alt = f"Queue from {say(shown.from_s)} s to {say(shown.until_s)} s: waiting over time, busy share, waits"
+    alt = f"Queue from {shown.window}: waiting over time, busy share, waits"
     text = "\n".join(_sentences(shown, facts))
     return Picture(svg=document(WIDTH, 364, parts, alt), alt=alt, text=text)
 
@@ -128,7 +128,7 @@ def _waits_panel(facts: Facts, top: float, ground: float) -> list[str]:
 
 def _sentences(shown: Traffic, facts: Facts) -> list[str]:
     levels = (
-        f"From {say(shown.from_s)} s to {say(shown.until_s)} s: {say(facts.mean_waiting)} waiting on average, "
+        f"From {shown.window}: {say(facts.mean_waiting)} waiting on average, "
         f"at most {say(float(facts.waiting.max(initial=0)))}; consumers busy {100 * facts.load:.1f} % of the time."
     )
     said = [" ".join([levels, *missing_sentences(shown)])]

@@ -18,7 +18,7 @@ from .chart import HALO
 from .picture import Picture
 from .svg import STAMP, document, fit, label, line, rect, short
 
-LEFT, TOP, ROW, HEAD_WIDTH, FOOT = 84.0, 64.0, 30.0, 124.0, 22.0
+LEFT, TOP, ROW, HEAD_WIDTH, FOOT = 84.0, 64.0, 32.0, 142.0, 22.0
 ROW_WITH_MORE = 17.0
 
 
@@ -38,6 +38,16 @@ def _words(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise checks.refuse(field, value, "give a text")
     return value
+
+
+MESSAGES = (StepKind.MESSAGE, StepKind.LOST, StepKind.AGAIN)
+LOOKS = {
+    StepKind.WORK: ("", 0.0, ""),
+    StepKind.NOTE: ("mail", 5.0, ""),
+    StepKind.CRASH: ("crashed", 8.0, "crash"),
+    StepKind.RESTART: ("done", 7.0, "up again"),
+}
+"""The mark of each kind of step that is no message, its radius, and the words if the step has no label."""
 
 
 @checks.configuration
@@ -94,7 +104,7 @@ def storyline(rows: Iterable[Step | Sequence[Any]], title: str = "Storyline") ->
     if not steps:
         raise checks.refuse("rows", [], "give at least one step")
     names = list(dict.fromkeys(name for step in steps for name in (step.origin, step.target)))
-    spread = max(150.0, min(230.0, (960 - LEFT - HEAD_WIDTH) / max(1, len(names) - 1)))
+    spread = max(168.0, min(240.0, (960 - LEFT - HEAD_WIDTH) / max(1, len(names) - 1)))
     x_of = {name: LEFT + HEAD_WIDTH / 2 + spread * place for place, name in enumerate(names)}
     y_of, bottom = _instants(steps)
     width = LEFT + HEAD_WIDTH + spread * (len(names) - 1) + 150
@@ -150,7 +160,7 @@ def _lifelines(x_of: dict[str, float], bottom: float) -> list[str]:
         parts.append(rect(left, top, HEAD_WIDTH, 34, fill=palette.PANEL, stroke=palette.SLATE, round_by=7))
         parts.append(
             label(
-                x, TOP - 12, fit(name, HEAD_WIDTH - 4, size=12.4), size=12, anchor="middle", more=' font-weight="600"'
+                x, TOP - 12, fit(name, HEAD_WIDTH - 4, size=12.4), size=11.5, anchor="middle", more=' font-weight="600"'
             )
         )
     return parts
@@ -173,39 +183,32 @@ def _work(step: Step, x_of: dict[str, float], y_of: dict[float, float]) -> str:
 def _draw(step: Step, x_of: dict[str, float], y_of: dict[float, float], shift: float, spread: float) -> str:
     x0, x1 = x_of[step.origin], x_of[step.target]
     y0, y1 = y_of[step.time_s] + shift, y_of[step.end_s] + (shift if step.end_s == step.time_s else 0)
-    if step.kind in (StepKind.MESSAGE, StepKind.AGAIN, StepKind.LOST):
+    if step.kind in MESSAGES:
         return _arrow(step, (x0, y0), (x1, y1))
-    words = label(x1 + 14, y0 + 4, fit(step.label, spread - 22, size=11), size=11.5, more=HALO)
-    if step.kind is StepKind.CRASH:
-        return palette.mark("crashed", 8, x=x1, y=y0) + (words or "") + ("" if step.label else _word(x1, y0, "crash"))
-    if step.kind is StepKind.RESTART:
-        return palette.mark("done", 7, x=x1, y=y0) + words + ("" if step.label else _word(x1, y0, "up again"))
-    if step.kind is StepKind.NOTE:
-        return palette.mark("mail", 5, x=x1, y=y0) + words
-    return words
-
-
-def _word(x: float, y: float, word: str) -> str:
-    return label(x + 14, y + 4, word, size=11.5, more=HALO)
+    look, radius, words = LOOKS[step.kind]
+    beside = (y_of[step.time_s] + y1) / 2 if step.kind is StepKind.WORK else y0
+    text = label(x1 + 14, beside + 13, fit(step.label or words, spread - 22, size=11), size=11.5, more=HALO)
+    return (palette.mark(look, radius, x=x1, y=y0) if look else "") + text
 
 
 def _arrow(step: Step, start: tuple[float, float], end: tuple[float, float]) -> str:
     """A message; one to itself bends out and back, a lost one ends half way in a cross."""
     (x0, y0), (x1, y1) = start, end
+    lost, again = step.kind is StepKind.LOST, step.kind is StepKind.AGAIN
+    words = step.label + (" (again)" if again else " (lost)" if lost else "")
     if x0 == x1:
         path = f"M{short(x0 + 2)},{short(y0)}h26v{short(max(10.0, y1 - y0))}H{short(x1 + 7)}"
         at, anchor = (x0 + 34, y0 + 8), "start"
     else:
         side = 1.0 if x1 > x0 else -1.0
         x0, x1 = x0 + 6 * side, x1 - 7 * side
-        if step.kind is StepKind.LOST:
+        if lost:
             x1, y1 = x0 + (x1 - x0) * 0.62, y0 + (y1 - y0) * 0.62
         path = f"M{short(x0)},{short(y0)}L{short(x1)},{short(y1)}"
-        at, anchor = ((x0 + x1) / 2, (y0 + y1) / 2 - 4), "middle"
-    lost, again = step.kind is StepKind.LOST, step.kind is StepKind.AGAIN
+        rise = abs(y1 - y0) / abs(x1 - x0) * 3.1 * len(words)
+        at, anchor = ((x0 + x1) / 2, (y0 + y1) / 2 - 4 - rise), "middle"
     dash = "6 3" if lost or again else ""
     head = "" if lost else f' marker-end="url(#{STAMP}head)"'
-    words = step.label + (" (again)" if again else " (lost)" if lost else "")
     return (
         line(path, width=1.6, dash=dash, more=head)
         + (palette.mark("failed", 6, x=x1, y=y1) if lost else "")

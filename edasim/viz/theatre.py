@@ -24,7 +24,7 @@ from ..kernel.runlog import OUTCOMES, PUBLISHER_BITS
 from . import palette, scenery
 from .chart import HALO, Axis, Scale, axis_across, step_line
 from .picture import Picture
-from .svg import FONT, STAMP, area, escape, label, line, rect, say, short, stamped
+from .svg import FONT, STAMP, area, escape, label, line, rect, short, stamped
 from .traffic import (
     Floats,
     Replayable,
@@ -80,14 +80,14 @@ def _quoted(page: str) -> str:
 
 def _alt(shown: Traffic, around: str | None) -> str:
     whom = "" if around is None else f" around {around}"
-    window = f"from {say(shown.from_s)} s to {say(shown.until_s)} s of simulated time"
+    window = f"from {shown.window} of simulated time"
     return f"Message theatre{whom}: {len(shown):,} deliveries {window}"
 
 
 def _sentences(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]]) -> list[str]:
     """The text equivalent: what flowed, who waited longest behind whom, outcomes, outages, and what is not shown."""
     shown = planned.shown
-    said = [f"{len(shown):,} deliveries between {say(shown.from_s)} s and {say(shown.until_s)} s of simulated time."]
+    said = [f"{len(shown):,} deliveries from {shown.window} of simulated time."]
     said[0] = " ".join([said[0], *missing_sentences(shown)])
     said += wait_sentences(shown)
     for arrow in planned.graph.arrows:
@@ -126,7 +126,8 @@ def _page(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]], wat
     height = stage.height + STRIP_HEIGHT + LEGEND_HEIGHT
     svg = (
         f'<svg id="stage" viewBox="0 0 {short(stage.width)} {short(height)}" tabindex="0" role="img" '
-        f'font-family="{FONT}" aria-label="{escape(alt)}. Space plays and pauses, the arrow keys step from event to event.">{drawing}</svg>'
+        f'font-family="{FONT}" aria-label="{escape(alt)}. Space plays and pauses, the arrow keys step from event to '
+        f'event.">{drawing}</svg>'
     )
     data = json.dumps(_data(planned, down, watch_s), separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     scripts = f'<script type="application/json" id="data">{data}</script><script>{_asset("theatre.js")}</script>'

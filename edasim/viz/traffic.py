@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import checks
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from ..kernel.runlog import OUTCOMES, PUBLISHER_BITS, Fact, Lane
 from .svg import say
 
@@ -118,9 +118,18 @@ class Traffic:
 
     @property
     def waits_s(self) -> Floats:
-        """How long each delivery waited inside the window, in seconds; NaN if it never joined a queue."""
-        waits = np.minimum(self.taken_s, self.until_s) - np.maximum(self.arrived_s, self.from_s)
-        return np.where(np.isfinite(self.arrived_s) & (self.arrived_s <= self.until_s), np.maximum(waits, 0.0), np.nan)
+        """How long each delivery waited up to the window's end, in seconds; NaN if it joined no queue by then."""
+        came = self.arrived_s <= self.until_s
+        waits = np.minimum(self.taken_s, self.until_s) - np.where(came, self.arrived_s, 0.0)
+        return np.where(came, waits, np.nan)
+
+    @property
+    def window(self) -> str:
+        """The window in words, such as `0 s to 9.5 s`, with enough digits to tell its ends apart."""
+        digits = int(np.clip(np.ceil(2 - np.log10(self.span_s)), 0, 12))
+        ends = [f"{value:.{digits}f}" for value in (self.from_s, self.until_s)]
+        first, last = (end.rstrip("0").rstrip(".") if "." in end else end for end in ends)
+        return f"{first} s to {last} s"
 
     def waiting_at(self, at_s: float) -> NDArray[np.bool_]:
         """Which deliveries wait in a queue at this instant."""
@@ -256,7 +265,15 @@ def _around(whole: Traffic, around: str) -> NDArray[np.bool_]:
 def _shortened(shown: Traffic, at_most: int) -> Traffic:
     """The first deliveries by publication, with a window that ends where the next one would be published."""
     order = np.argsort(shown.published_s, kind="stable")
-    end_s = max(float(shown.published_s[order[at_most]]), np.nextafter(shown.from_s, np.inf))
+    end_s = float(shown.published_s[order[at_most]])
+    if end_s <= shown.from_s:
+        under_way = int(np.count_nonzero(shown.published_s <= shown.from_s))
+        raise ConfigurationError(
+            f"{under_way:,} deliveries are under way at {shown.from_s:g} s, and at_most is {at_most}",
+            field="at_most",
+            value=at_most,
+            remedy=f"give at least {under_way + 1}, or an earlier from_s",
+        )
     kept = shown.rows(np.sort(order[:at_most]))
     return replace(kept, until_s=end_s, left_out=len(shown) - at_most)
 

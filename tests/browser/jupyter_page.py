@@ -57,7 +57,7 @@ WATCH = """([picture, seconds]) => {
             requestAnimationFrame(() => done(performance.now() - pressed));
         });
         document.addEventListener('keydown', () => { pressed = performance.now(); }, {once: true, capture: true});
-        watcher.observe(document.body, {childList: true, subtree: true, attributes: true, characterData: true});
+        watcher.observe(find().parentNode, {childList: true, subtree: true, attributes: true, characterData: true});
         setTimeout(() => { watcher.disconnect(); done(null); }, seconds * 1000);
     });
 }"""

@@ -1,5 +1,6 @@
 """A learner's way through a chapter: commit, see, check, ask for hints, look at the solution, look back."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -62,6 +63,10 @@ class TestPredict:
         assert set(bundle) == {"text/plain", "text/html", WIDGET_VIEW}
         for line in bundle["text/plain"].splitlines():
             assert line.strip() in bundle["text/html"]
+
+    def test_an_unknown_prediction_tells_the_nearest(self, notebook):
+        with pytest.raises(UnknownNameError, match=r"did you mean '02\.wait_at_95'"):
+            course.predict("02.wait_at_59")
 
 
 class TestReveal:
@@ -156,6 +161,8 @@ class TestCheck:
 
     def test_an_answer_that_raises_when_it_is_looked_at_is_feedback(self, notebook):
         class Rude(str):
+            __slots__ = ()
+
             def strip(self):
                 raise RuntimeError("do not touch me")
 
@@ -186,6 +193,12 @@ class TestCheck:
         with pytest.raises(error) as caught:
             course.check(name, 4)
         assert words in str(caught.value)
+
+    def test_an_exercise_of_a_teachers_own_is_checked_without_a_chapter(self, notebook):
+        mine = dataclasses.replace(course.solution("02.little").exercise, id="mine.little")
+        assert course.check(mine, "380 ms").passed
+        assert course.hint(mine).shown == 1
+        assert kept(notebook)["passed"] == ["mine.little"]
 
 
 class TestHintsAndSolution:
@@ -234,7 +247,7 @@ class TestProgress:
 
     @pytest.mark.parametrize("number", ["2", "ch02", "99"])
     def test_an_unknown_chapter_is_an_error(self, notebook, number):
-        with pytest.raises(UnknownNameError, match="known: 00, 02, 05|did you mean '02'"):
+        with pytest.raises(UnknownNameError, match=r"known: 00, 02, 05|did you mean '02'"):
             course.progress(number)
 
 
@@ -244,7 +257,8 @@ import socket, sys
 def refuse(*_, **__): raise AssertionError("the course opened a socket")
 socket.socket.connect = refuse
 from edasim import course
-print(course.predict("02.wait_at_95", answer="d"), course.predict.reveal("02.wait_at_95"), course.check("02.servers", 4))
+print(course.predict("02.wait_at_95", answer="d"), course.predict.reveal("02.wait_at_95"))
+print(course.check("02.servers", 4))
 print(course.hint("05.sender"), course.solution("00.interval"), course.progress("02"))
 heavy = {"ipywidgets", "pandas", "matplotlib", "networkx"} & set(sys.modules)
 assert not heavy, heavy

@@ -77,6 +77,7 @@ class MailService:
         provider: MailProvider,
         users: UserDatabase,
         transfer: Transfer,
+        answer: Transfer,
         arrived: Callable[[Event], None],
         sender: Sender,
         caching_s: float,
@@ -87,6 +88,7 @@ class MailService:
         self._provider = provider
         self._users = users
         self._transfer = transfer
+        self._answer = answer
         self._arrived = arrived
         self._sender = sender
         self._caching_s = caching_s
@@ -106,16 +108,20 @@ class MailService:
         new = self._cache.keep(mail_id, welcome_mail(mail_id, user["name"], user["email"]))
         context.fact("mail_cached", user_id=user["user_id"], mail_id=mail_id, new=new)
         for attempt in range(1, self._send_attempts + 1):
-            context.fact("mail_sent", user_id=user["user_id"], mail_id=mail_id, attempt=attempt)
+            context.fact("mail_sent", user_id=user["user_id"], mail_id=mail_id, **{"try": attempt})
             delays_s = self._transfer(context.now_s)
-            if not delays_s:
-                context.fact("mail_lost", user_id=user["user_id"], mail_id=mail_id, attempt=attempt)
-                yield context.pause(self._answer_timeout_s)
-                continue
-            yield context.pause(delays_s[0])
-            for _copy in delays_s:
-                self._accept(event, context, mail_id)
-            return
+            answers_s: tuple[float, ...] = ()
+            if delays_s:
+                yield context.pause(delays_s[0])
+                for _copy in delays_s:
+                    self._accept(event, context, mail_id)
+                answers_s = self._answer(context.now_s)
+            if answers_s:
+                yield context.pause(answers_s[0])
+                return
+            what = "answer_lost" if delays_s else "mail_lost"
+            context.fact(what, user_id=user["user_id"], mail_id=mail_id, **{"try": attempt})
+            yield context.pause(self._answer_timeout_s)
         raise NoAnswer(f"no answer from the mail provider in {self._send_attempts} attempts")
 
     def _accept(self, event: Event, context: Context, mail_id: str) -> None:

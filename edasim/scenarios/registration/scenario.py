@@ -60,7 +60,8 @@ class Registration(Scenario):
     """Sign-up, decision, user row, welcome mail, confirmation, on a broker of your choice.
 
     `users_per_s` sign up (a Poisson process; `users` of them and then no more, or without end), a share of `spam_ratio`
-    is spam. `mail_link` is the network to the mail provider, which has to answer within `answer_timeout_s`. A share of
+    is spam. `mail_link` is the network to the mail provider and back; without an answer the mail service tries again after
+    `answer_timeout_s`, `send_attempts` times in all, and then refuses the request. A share of
     `opens_ratio` opens the link, `opening` after the mail arrived. `acknowledge` and `sender` say how careful the mail
     service is. `database` and `mail_folder` are paths that do not exist yet; without them the database is in memory and
     the folder a temporary one. `faults` are crashes of nodes. Times are distributions of `eda.times`.
@@ -82,7 +83,7 @@ class Registration(Scenario):
     mail_link: Link = checks.kind(
         Link,
         "a Link(latency=…, loss_ratio=…)",
-        default=Link(latency=times.LogNormal(mean_s=0.08, scv=1.0), loss_ratio=0.01),
+        default=Link(latency=times.LogNormal(mean_s=0.05, scv=1.0), loss_ratio=0.01),
     )
     mail_nodes: int = checks.at_least(1, default=2)
     mails_at_once: int = checks.at_least(1, default=2)
@@ -155,6 +156,7 @@ class Registration(Scenario):
             provider=provider,
             users=users,
             transfer=self.mail_link.transfers(sim.streams.generator("network/mail")),
+            answer=self.mail_link.transfers(sim.streams.generator("network/mail/answers")),
             arrived=self._readers(sim, wiring),
             sender=self.sender,
             caching_s=self.caching_s,
