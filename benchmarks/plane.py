@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def simulate(workload: Workload, messages: int, sim: eda.Simulation, load: Any, service_time: Any, up: Any) -> eda.Run:
-    """Runs a workload until its last message is done; arrivals, services and times up are described as edasim has them."""
+    """Runs a workload until its last message is done; all times are described in edasim's way."""
     work = eda.MemoryBus().start(sim).topic("work").subscribe()
     eda.Service("server", of=work, service_time=service_time, concurrency=workload.servers)
     eda.Source("source", load=load.first(messages), to=work.topic)
@@ -54,7 +54,7 @@ def kept(workload: Workload, run: eda.Run) -> Kept:
 
 def _times_s(workload: Workload, run: eda.Run) -> list[float]:
     rows = run.deliveries
-    times_s = (
-        rows.waits_s if workload.measured == "wait" else (rows.finished_s - rows.published_s)[rows.outcome == DONE]
-    )
-    return [float(time_s) for time_s in times_s]
+    if workload.measured == "wait":
+        return [float(wait_s) for wait_s in rows.waits_s]
+    done = rows.outcome == DONE
+    return [float(response_s) for response_s in rows.finished_s[done] - rows.published_s[done]]

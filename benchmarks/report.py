@@ -100,7 +100,7 @@ class Report:
                 "",
                 "## Processor time",
                 "",
-                "Medians over the rounds, of times and of ratios apart; so a ratio need not be the quotient of two times.",
+                "Medians over the rounds, of times and of ratios apart: a ratio need not be the quotient of two times.",
                 "",
                 *table(
                     ["workload", "program", "µs per message", "speed, SimPy = 1", "time, heap loop = 1"],
@@ -133,14 +133,15 @@ METHOD = """\
 Processor time, not time on the clock: for building the model and running it until the last message is done. Every
 program runs once in each round, warmed up, in an order that rotates; a round is a process of its own. A ratio compares
 two times of one round; given is the median over the rounds. Idiomatic SimPy has a process per message and draws numbers
-one by one, and part of the distance to it is the draws. The bare heap loop draws in blocks of 4096 and keeps one number per
-message: it is the limit for plain Python. Memory is the peak that `tracemalloc` sees, of Python and NumPy.\
+one by one, and part of the distance to it is the draws. The bare heap loop draws in blocks of 4096 and keeps one number
+per message: it is the limit for plain Python. Memory is the peak that `tracemalloc` sees, of Python and NumPy.\
 """
 
 CORRECTNESS = f"""\
 Means over all rounds, in seconds. The standard error comes from the means of 20 batches in each round. The verdict asks
-that deliveries are exact and |z| ≤ {LARGEST_Z}, which a right program exceeds once in a thousand comparisons; below {ENOUGH:,}
-messages a run is too short for it, because it starts empty. Without rows, the mean must be that of the run with all rows.\
+that deliveries are exact and |z| ≤ {LARGEST_Z}, which a right program exceeds once in a thousand comparisons; below
+{ENOUGH:,} messages a run is too short for it, because it starts empty. Without rows, the mean must be that of the run
+with all rows.\
 """
 
 

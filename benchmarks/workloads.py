@@ -2,7 +2,7 @@
 
 W1 and W2 are M/M/1 and M/M/8, W4 is W1 with a server that breaks down. All start empty, serve first come first served,
 run until the last message is done, and keep the time of each message. The theory of W4 is M/G/1 with a set-up (Welch
-1964): a service lasts a completion time, repairs included, and who comes to an empty system may find a repair to sit out.
+1964): a service lasts a completion time with its repairs, and who comes to an empty system may have to sit one out.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def ticker(env: simpy.Environment, ticks: int, period_s: float) -> Generator[sim
 def mean_response_with_repairs_s(arrival_per_s: float, service_s: float, up_s: float, repair_s: float) -> float:
     """The mean response of M/M/1 whose server fails after exponential times up, and is repaired in a fixed time.
 
-    It may fail while idle, too. Exponential services may be redrawn after an interruption: the rest of one is distributed as a fresh one.
+    It may fail while idle, too. An interrupted service is redrawn, which changes nothing: the rest of an exponential
+    time is distributed as a fresh one.
     """
     completion_s = service_s * (1.0 + repair_s / up_s)
     completion_2 = 2.0 * completion_s**2 + service_s * repair_s**2 / up_s

@@ -1,6 +1,6 @@
 """The run log: facts are appended to columns and never edited; every table, picture and verdict is derived from it.
 
-A delivery attempt becomes one packed row of 61 bytes when it ends. Its fields are those of `ROW`: the message's number
+A delivery attempt becomes one packed row of 65 bytes when it ends. Its fields are those of `ROW`: the message's number
 and its root's number (the message at the start of the causal tree), five instants, the endpoint (a consumer at a
 lane), the attempt and the outcome. A message's number holds its publisher in the upper bits and a running number
 of that publisher in the lower ones, so that one more publisher does not renumber the others' messages.
@@ -31,14 +31,14 @@ ROW = np.dtype(
         ("delivered_s", "<f8"),
         ("started_s", "<f8"),
         ("finished_s", "<f8"),
-        ("endpoint", "<u2"),
-        ("attempt", "<u2"),
+        ("endpoint", "<u4"),
+        ("attempt", "<u4"),
         ("outcome", "u1"),
     ]
 )
 """The fields of a row; times are simulated seconds, NaN where not reached."""
 
-pack_row: Callable[..., bytes] = struct.Struct("<qqdddddHHB").pack
+pack_row: Callable[..., bytes] = struct.Struct("<qqdddddIIB").pack
 """Packs the fields of `ROW`, in order."""
 
 OUTCOMES = (
@@ -58,6 +58,7 @@ OUTCOMES = (
 DONE, FAILED, REQUEUED, EXPIRED, DROPPED, DEAD_LETTERED, CRASHED, IN_FLIGHT, QUEUED, FILTERED = range(len(OUTCOMES))
 NEVER = float("nan")
 PUBLISHER_BITS = 40
+LONG_BUFFER = 4096
 
 
 def running_number(number: int) -> int:
@@ -93,7 +94,7 @@ class Fact:
 
 
 class Brief:
-    """Waits and service times (seconds, in pairs) of messages that were done at their first attempt."""
+    """Waits and service times (seconds, in pairs) of messages that were done at once."""
 
     def __init__(self) -> None:
         self.waits_s: list[float] = []
@@ -119,16 +120,32 @@ class RunLog:
         self._kept: list[np.ndarray[Any, Any]] = []
         self._briefs: dict[int, Brief] = {}
         self._fresh: list[bytes] = []
+        self._numbering: dict[str, tuple[int, Callable[[], int]]] = {}
+        self._endpoint_of: dict[tuple[int, str], int] = {}
         self.append: Callable[[bytes], None] = self._fresh.append
 
     def publisher(self, name: str, event_maker: Callable[[int, float], Any] | None = None) -> Callable[[], int]:
-        """Registers a publisher and returns the function that numbers its messages.
+        """The function that numbers the messages of a publisher, who is registered at first use.
 
-        `event_maker(number, published_s)` makes the event of a message for which none was kept.
+        One name has one series of numbers, whoever publishes under it. `event_maker(running_number, published_s)` makes
+        the event of a message for which none was kept.
         """
-        self.publishers.append(name)
-        self.event_makers.append(event_maker)
-        return count((len(self.publishers) - 1) << PUBLISHER_BITS).__next__
+        if name not in self._numbering:
+            index = len(self.publishers)
+            self._numbering[name] = (index, count(index << PUBLISHER_BITS).__next__)
+            self.publishers.append(name)
+            self.event_makers.append(None)
+        index, next_number = self._numbering[name]
+        if event_maker is not None:
+            self.event_makers[index] = event_maker
+        return next_number
+
+    def number_called(self, identity: str | None) -> int | None:
+        """The number of the message whose event's id is `identity`, if it was numbered here ("shop-7"), or None."""
+        name, _, running = (identity or "").rpartition("-")
+        if name not in self._numbering or not (running.isascii() and running.isdecimal()):
+            return None
+        return self._numbering[name][0] << PUBLISHER_BITS | running_number(int(running))
 
     def lane(self, broker: str, destination: str, group: str) -> int:
         """Registers a lane and returns its index."""
@@ -138,29 +155,39 @@ class RunLog:
     def endpoint(self, lane: int, consumer: str) -> int:
         """The index of a consumer at a lane, registered at first use; an empty name stands for no consumer."""
         key = (lane, consumer)
-        if key not in self.endpoints:
+        index = self._endpoint_of.setdefault(key, len(self.endpoints))
+        if index == len(self.endpoints):
             self.endpoints.append(key)
-        return self.endpoints.index(key)
+        return index
 
     def add_slots(self, lane: int, service: str, slots: int) -> None:
         """Notes which service works on a lane, and with how many slots."""
         self.slots[lane] = (service, self.slots.get(lane, (service, 0))[1] + slots)
 
     def brief(self, endpoint: int) -> Brief | None:
-        """At the level `metrics`, where to put the times of a message that was done at its first attempt; otherwise None.
+        """At the level `metrics`, where to put the times of a message that was done at once; otherwise None.
 
-        It stands for a whole row, at a third of the price.
+        At once means: at its first attempt, and queued when it was published. It stands for a whole row, at a third of
+        the price.
         """
         if self.level is not LogLevel.METRICS:
             return None
         return self._briefs.setdefault(endpoint, Brief())
+
+    def add(self, row: bytes) -> None:
+        """Appends a row, and empties the buffer when it is long; `append` leaves that to the plane's chore."""
+        self.append(row)
+        if len(self._fresh) >= LONG_BUFFER:
+            self.flush()
 
     def fact(self, time_s: float, kind: str, subject: str, **detail: Any) -> None:
         """Appends a change of state."""
         self.facts.append(Fact(time_s, kind, subject, detail))
 
     def keep_event(self, number: int, root: int, event: Any) -> None:
-        """Keeps a message's event if the level keeps the rows of its causal tree."""
+        """Keeps a message's event if the log is to keep rows of its causal tree and has room for them."""
+        if self.kept_rows >= self.max_rows:
+            return
         if self.level is LogLevel.FULL or (self.level is LogLevel.SAMPLED and self.is_sampled(root)):
             self.events[number] = event
 
@@ -188,14 +215,18 @@ class RunLog:
         rows = np.frombuffer(b"".join(self._fresh), dtype=ROW)
         self._fresh.clear()
         self.metrics.count(rows)
+        kept = self.of_level(rows)
+        if len(kept):
+            self._kept.append(kept)
+            self.kept_rows += len(kept)
+
+    def of_level(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Those of the rows that the level keeps and for which there is room."""
         if self.level is LogLevel.METRICS:
-            return
+            return rows[:0]
         if self.level is LogLevel.SAMPLED:
             rows = rows[self.is_sampled(rows["root"])]
-        room = self.max_rows - self.kept_rows
-        if room > 0 and len(rows):
-            self._kept.append(rows[:room])
-            self.kept_rows += len(self._kept[-1])
+        return rows[: max(0, self.max_rows - self.kept_rows)]
 
     def kept_blocks(self) -> tuple[np.ndarray[Any, Any], ...]:
         """All rows kept so far, as arrays of `ROW`, in the order in which deliveries ended."""

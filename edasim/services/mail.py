@@ -23,7 +23,7 @@ class MailCache:
     """Mails as files in a folder of the run's own; without `folder`, a temporary one that goes when the cache goes."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="edasim-mails-") if folder is None else folder)
+        self.folder = Path(tempfile.mkdtemp(prefix="edasim-mails-", dir=_quick_folder()) if folder is None else folder)
         if folder is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -76,3 +76,9 @@ class MailProvider:
             self._accepted.add(idempotency_key)
         self.mailboxes[mail_id] += 1
         return True
+
+
+def _quick_folder() -> str | None:
+    """A folder that lives in memory where the system has one (Linux), otherwise the usual one for temporary files."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and os.access(memory, os.W_OK) else None

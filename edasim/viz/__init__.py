@@ -14,6 +14,7 @@ from .queue import queue_svg
 from .story import Step, StepKind, storyline
 from .system import system
 from .theatre import theatre
+from .trace_story import trace_storyline
 
 __all__ = [
     "Picture",
@@ -26,6 +27,7 @@ __all__ = [
     "storyline",
     "system",
     "theatre",
+    "trace_storyline",
     "wait_against_load_svg",
     "waits_figure",
 ]

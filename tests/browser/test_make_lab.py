@@ -13,10 +13,10 @@ from jupyter_page import CHAPTERS, fetch, free_port, private_settings, process
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def printed_address(log, port, within_s=60.0):
-    """The address with its token, as soon as it is printed."""
+def printed_address(running, log, port, within_s=60.0):
+    """The address with its token, as soon as it is printed by a process that goes on running."""
     give_up_at_s = time.monotonic() + within_s
-    while time.monotonic() < give_up_at_s:
+    while running.poll() is None and time.monotonic() < give_up_at_s:
         found = re.search(rf"http://127\.0\.0\.1:{port}(/\S*)\?token=(\w+)", log.read_text())
         if found:
             return found
@@ -38,8 +38,8 @@ def make():
 def test_make_lab_serves_the_chapters_at_the_printed_address(make, tmp_path):
     port, log = free_port(), tmp_path / "log"
     settings = private_settings(tmp_path / "home") | {"NO_BROWSER": "1", "PORT": str(port)}
-    with process([make, "lab"], log, cwd=ROOT, env=settings):
-        address = printed_address(log, port)
+    with process([make, "lab"], log, cwd=ROOT, env=settings) as running:
+        address = printed_address(running, log, port)
         assert "JupyterLab" in fetch(address[0])
         listed = json.loads(fetch(f"http://127.0.0.1:{port}/api/contents?token={address[2]}"))
     names = {entry["name"] for entry in listed["content"]}
