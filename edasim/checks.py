@@ -67,9 +67,10 @@ def check_whole(low: int, high: int | None = None) -> Check:
     def check(field: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise refuse(field, value, f"give {span}")
-        if value < low or (high is not None and value > high):
+        whole = int(value)
+        if whole < low or (high is not None and whole > high):
             raise refuse(field, value, f"give {span}")
-        return int(value)
+        return whole
 
     return check
 
@@ -110,7 +111,7 @@ def check_optional(check: Check) -> Check:
     return lambda field, value: None if value is None else check(field, value)
 
 
-def checked(check: Check, default: Any = dataclasses.MISSING) -> Any:
+def checked(check: Check, *, default: Any = dataclasses.MISSING) -> Any:
     """A field with any check of your own, and a default if it has one."""
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata={"check": check})
@@ -119,42 +120,42 @@ def checked(check: Check, default: Any = dataclasses.MISSING) -> Any:
 
 def positive(*, default: Any = dataclasses.MISSING) -> Any:
     """A field for a finite number above zero."""
-    return checked(check_positive, default)
+    return checked(check_positive, default=default)
 
 
 def non_negative(*, default: Any = dataclasses.MISSING) -> Any:
     """A field for a finite number of at least zero."""
-    return checked(check_non_negative, default)
+    return checked(check_non_negative, default=default)
 
 
 def ratio(*, default: Any = dataclasses.MISSING) -> Any:
     """A field for a share between 0 and 1, both included."""
-    return checked(check_ratio, default)
+    return checked(check_ratio, default=default)
 
 
 def at_least(low: int, *, default: Any = dataclasses.MISSING) -> Any:
     """A field for a whole number of at least `low`."""
-    return checked(check_whole(low), default)
+    return checked(check_whole(low), default=default)
 
 
 def text(*, default: Any = dataclasses.MISSING) -> Any:
     """A field for a text that is not empty."""
-    return checked(check_text, default)
+    return checked(check_text, default=default)
 
 
 def word(choices: type[enum.Enum], *, default: Any = dataclasses.MISSING) -> Any:
     """A field for one word of an enumeration."""
-    return checked(check_word(choices), default)
+    return checked(check_word(choices), default=default)
 
 
 def kind(kinds: type | tuple[type, ...], what: str, *, default: Any = dataclasses.MISSING) -> Any:
     """A field for an instance of `kinds`, which `what` describes in words."""
-    return checked(check_kind(kinds, what), default)
+    return checked(check_kind(kinds, what), default=default)
 
 
-def optional(check: Check, *, default: Any = None) -> Any:
-    """A field for `None` or what `check` accepts."""
-    return checked(check_optional(check), default)
+def optional(check: Check, *, default: Any = dataclasses.MISSING) -> Any:
+    """A field for `None` or what `check` accepts; write `default=None` where leaving it out means None."""
+    return checked(check_optional(check), default=default)
 
 
 def check_fields(configuration: Any) -> None:
@@ -195,7 +196,9 @@ def configuration(cls: type[T]) -> type[T]:
                 raise UnknownNameError(f"field of {title}", name, names)
         for name in required:
             if name not in given:
-                raise ConfigurationError(f"{title}.{name} is missing", field=f"{title}.{name}", remedy="give it a value")
+                raise ConfigurationError(
+                    f"{title}.{name} is missing", field=f"{title}.{name}", remedy="give it a value"
+                )
         build(self, **given)
         check_fields(self)
         rule_over_fields = getattr(self, "check", None)

@@ -92,7 +92,8 @@ class Recording:
     @property
     def waits_s(self) -> Floats:
         """From published to started, per message."""
-        return self.started_s - self.published_s
+        waits: Floats = self.started_s - self.published_s
+        return waits
 
     def handover_s(self, first_ratio: float = 0.5) -> float:
         """The mean time from one end to the next start, over the first part's messages that were waiting by then."""

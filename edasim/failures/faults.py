@@ -86,7 +86,9 @@ class RandomCrashes:
 
     def describe(self) -> str:
         """In plain words."""
-        return f"{self.node} crashes every {self.mtbf_s:g} s on average, for {self.mttr_s:g} s, until {self.until_s:g} s"
+        return (
+            f"{self.node} crashes every {self.mtbf_s:g} s on average, for {self.mttr_s:g} s, until {self.until_s:g} s"
+        )
 
 
 def nodes_called(sim: Simulation, name: str) -> list[Node]:

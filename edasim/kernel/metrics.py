@@ -1,8 +1,8 @@
 """Running statistics of deliveries per endpoint, in bounded memory whatever the length of the run.
 
-Means and sums are exact. Quantiles come from a histogram with 64 equal buckets in each doubling, which are read off the upper
-bits of the floating-point number, as high dynamic range histograms do it; a reported quantile is the middle of its
-bucket, within 0.8 % of the exact one. Times below a nanosecond count as zero.
+Means and sums are exact. Quantiles come from a histogram with 64 equal buckets in each doubling, which are read off the
+upper bits of the floating-point number, as high dynamic range histograms do it; a reported quantile is the middle of
+its bucket, within 0.8 % of the exact one. Times below a nanosecond count as zero, times above 500 years as 500 years.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ SMALLEST_S = 1e-9
 _DROPPED_BITS = 52 - 6
 _FIRST = int(np.array(SMALLEST_S).view(np.int64)) >> _DROPPED_BITS
 BUCKETS = 64 * 64
+DONE = 0
+"""The place of "done" in `runlog.OUTCOMES`, which comes first there."""
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Spread:
         counted = times_s[times_s >= SMALLEST_S]
         self.zeros += len(times_s) - len(counted)
         places = (counted.view(np.int64) >> _DROPPED_BITS) - _FIRST
-        self.buckets += np.bincount(places, minlength=BUCKETS)
+        self.buckets += np.bincount(np.minimum(places, BUCKETS - 1), minlength=BUCKETS)
 
     def merge(self, other: Spread) -> None:
         """Adds what another one counted."""
@@ -70,17 +72,21 @@ class Spread:
 
 @dataclass
 class EndpointMetrics:
-    """What one consumer at one lane did: outcomes, redeliveries, waits and service times."""
+    """What one consumer at one lane did: outcomes, redeliveries, waits and service times.
+
+    `waits` are those of attempts that were started, `vain_waits_s` the sum of those of attempts that never were.
+    """
 
     outcomes: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(16, dtype=np.int64))
     redelivered: int = 0
     waits: Spread = field(default_factory=Spread)
     responses: Spread = field(default_factory=Spread)
     busy_s: float = 0.0
+    vain_waits_s: float = 0.0
 
 
 class Metrics:
-    """Statistics of every row of a run, by endpoint."""
+    """Statistics of every row of a run that has ended, by endpoint."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -94,11 +100,11 @@ class Metrics:
             mine = rows if len(present) == 1 else rows[rows["endpoint"] == endpoint]
             self._count_one(self.by_endpoint.setdefault(endpoint, EndpointMetrics()), mine)
 
-    def count_done(self, endpoint: int, waits_s: np.ndarray[Any, Any], services_s: np.ndarray[Any, Any]) -> None:
-        """Counts first deliveries that were done, given as waits and service times in seconds."""
+    def count_done(self, endpoint: int, waits_s: Times, services_s: Times) -> None:
+        """Counts first deliveries that were done, queued when published, given as waits and service times in seconds."""
         metrics = self.by_endpoint.setdefault(endpoint, EndpointMetrics())
         self.rows += len(waits_s)
-        metrics.outcomes[0] += len(waits_s)
+        metrics.outcomes[DONE] += len(waits_s)
         metrics.waits.add(waits_s)
         metrics.responses.add(waits_s + services_s)
         metrics.busy_s += float(services_s.sum())
@@ -109,8 +115,9 @@ class Metrics:
         started_s, finished_s = rows["started_s"], rows["finished_s"]
         begun = ~np.isnan(started_s)
         if not begun.all():
+            metrics.vain_waits_s += float((finished_s - rows["enqueued_s"])[~begun].sum())
             rows, started_s, finished_s = rows[begun], started_s[begun], finished_s[begun]
         metrics.waits.add(started_s - rows["enqueued_s"])
         metrics.busy_s += float((finished_s - started_s).sum())
-        done = rows["outcome"] == 0
+        done = rows["outcome"] == DONE
         metrics.responses.add((finished_s - rows["published_s"])[done])

@@ -1,6 +1,7 @@
 """`Run`: what one simulation left behind. Everything it tells is a projection of the run log.
 
-Left out: editing. A run is read; a changed run is another run.
+A run does not change when its simulation goes on: it holds what was logged up to its end. Left out: editing. A run is
+read; a changed run is another run.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from ..errors import StateError, UnknownNameError
 from . import tables
 from .deliveries import Deliveries
+from .fingerprint import fingerprint
 from .runlog import ROW, Fact, Lane, LogLevel, RunLog
 from .summary import Summary
 
@@ -26,11 +29,22 @@ if TYPE_CHECKING:
 class Run:
     """The log of one simulation, with its scenario, seed, fingerprint, and `kept`: the stores of its system by name.
 
-    `until_s` is the end that was asked for (None: until nothing was left to happen), `ended_s` the simulated time reached.
+    `until_s` is the end that was asked for (None: until nothing was left to happen), `ended_s` the simulated time
+    reached. `publishers` (also `origins`) names those who published, `lanes` the subscriptions that deliveries came
+    from, `endpoints` the lane and the name of each consumer; the columns of `deliveries` hold indices into the first
+    two. `metrics` are the running statistics, `open_rows` the rows of what was queued or in flight at the end.
     """
 
     def __init__(
-        self, *, log: RunLog, open_rows: list[bytes], seed: int, until_s: float | None, ended_s: float, scenario: object, kept: Mapping[str, Any] | None = None
+        self,
+        *,
+        log: RunLog,
+        open_rows: list[bytes],
+        seed: int,
+        until_s: float | None,
+        ended_s: float,
+        scenario: object,
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
         self.log = log
         self.seed = seed
@@ -38,48 +52,59 @@ class Run:
         self.ended_s = ended_s
         self.scenario = scenario
         self.kept = dict(kept or {})
+        self.publishers = self.origins = tuple(log.publishers)
+        self.lanes: tuple[Lane, ...] = tuple(log.lanes)
+        self.endpoints = tuple(log.endpoints)
+        self.slots = dict(log.slots)
+        self.open_rows = np.frombuffer(b"".join(open_rows), dtype=ROW)
+        self._blocks = (*log.kept_blocks(), log.of_level(self.open_rows))
+        self.metrics = deepcopy(log.metrics)
         self._facts_so_far = len(log.facts)
-        self._blocks = log.kept_blocks()
-        self._metrics = deepcopy(log.metrics)
-        self._open = np.frombuffer(b"".join(open_rows), dtype=ROW)
+        self._events_so_far = len(log.events)
 
     @property
     def has_all_rows(self) -> bool:
         """Whether the log kept the rows of all deliveries of this run."""
-        return sum(map(len, self._blocks)) == self._metrics.rows
+        return self.kept_rows == self.metrics.rows + len(self.open_rows)
 
     @property
-    def publishers(self) -> list[str]:
-        """The names of those who published, in order of registration."""
-        return self.log.publishers
-
-    origins = publishers
-
-    @property
-    def lanes(self) -> list[Lane]:
-        """The subscriptions that deliveries came from."""
-        return self.log.lanes
+    def kept_rows(self) -> int:
+        """How many rows the log kept, those of what was open at the end included."""
+        return sum(map(len, self._blocks))
 
     @cached_property
     def deliveries(self) -> Deliveries:
         """The delivery table as NumPy columns, without pandas; what a sampled or full log kept."""
-        return Deliveries.of(self.log, [*self._blocks, self._open])
+        return Deliveries.of(self.endpoints, self._blocks)
 
     @property
     def consumers(self) -> tuple[str, ...]:
         """The names of those who received; `deliveries.consumer` holds the index."""
         return self.deliveries.consumers
 
-    def event(self, event_id: str) -> Any:
-        """The event of that id; `UnknownNameError` if this run's log holds none."""
-        number = self._number_of(event_id)
-        return self.log.event_of(number, 0.0)
+    @cached_property
+    def numbered_events(self) -> dict[int, Any]:
+        """The event of each message in the log, by the message's number, in order of publishing."""
+        self.require_rows("the events")
+        rows = self.deliveries
+        when_s = dict(zip(rows.number.tolist(), rows.published_s.tolist(), strict=True))
+        return {number: self.log.event_of(number, published_s) for number, published_s in when_s.items()}
 
     def events(self) -> list[Any]:
         """All events that the log holds, in order of publishing."""
-        numbers, first = np.unique(self.deliveries.number, return_index=True)
-        order = np.argsort(self.deliveries.published_s[first], kind="stable")
-        return [self.log.event_of(number, 0.0) for number in numbers[order].tolist()]
+        return list(self.numbered_events.values())
+
+    def event(self, event_id: str) -> Any:
+        """The first event of that id; `UnknownNameError` if this run's log holds none."""
+        found = self._events_by_id.get(event_id)
+        if found is None:
+            raise UnknownNameError("event", event_id, islice(self._events_by_id, 20))
+        return found
+
+    @property
+    def kept_events(self) -> list[Any]:
+        """The events that were kept because nobody could make them again, in order of keeping."""
+        return list(islice(self.log.events.values(), self._events_so_far))
 
     def messages(self) -> pandas.DataFrame:
         """The delivery table: a row per delivery attempt, and one per message that was never delivered.
@@ -99,29 +124,28 @@ class Run:
 
     def summary(self) -> Summary:
         """What each subscription's consumers did: rates, waits, failures; prints as a table."""
-        duplicates = self.deliveries.duplicates() if self.has_all_rows else None
-        return Summary.of(self.log, self._metrics, self._open, duplicates, self.seed, self.ended_s)
+        return Summary.of(self)
 
     def trace(self, event_id: str) -> pandas.DataFrame:
         """The rows of the causal tree that the event belongs to, in order of time."""
-        rows = self.messages()
-        root = rows.loc[rows["event_id"] == event_id, "trace_id"]
-        if root.empty:
-            raise UnknownNameError("event", event_id, rows["event_id"].unique()[:20])
-        tree: pandas.DataFrame = rows[rows["trace_id"] == root.iloc[0]].reset_index(drop=True)
-        return tree
+        trace_id = self.event(event_id).trace_id
+        tree = [number for number, event in self.numbered_events.items() if event.trace_id == trace_id]
+        return tables.messages(self, np.isin(self.deliveries.number, tree))
 
     def traces(self) -> dict[str, pandas.DataFrame]:
-        """The rows of each causal tree in the log, by trace id."""
+        """The rows of each causal tree in the log, by trace id; a table each, so ask a sampled log."""
         return {str(trace_id): rows for trace_id, rows in self.messages().groupby("trace_id", sort=False)}
 
     def flow(self) -> networkx.DiGraph[str]:
-        """Who published what to whom: an edge from publisher to service, with counts by event type and mean latency."""
+        """Who published what to whom: an edge from publisher to service, with counts by event type and mean latency.
+
+        A subscription that no service works on goes by its own name.
+        """
         return tables.flow(self)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that stand for the log: the same scenario, seed and version give the same."""
-        return tables.fingerprint(self)
+        return fingerprint(self)
 
     def require_rows(self, what: str) -> None:
         """Raises `StateError` if `what` needs rows and the log kept none."""
@@ -133,8 +157,9 @@ class Run:
                 remedy='run with log="full" or log="sampled"',
             )
 
-    def _number_of(self, event_id: str) -> int:
-        for number in np.unique(self.deliveries.number).tolist():
-            if self.log.event_of(number, 0.0).id == event_id:
-                return int(number)
-        raise UnknownNameError("event", event_id, ())
+    @cached_property
+    def _events_by_id(self) -> dict[str, Any]:
+        by_id: dict[str, Any] = {}
+        for event in self.events():
+            by_id.setdefault(event.id, event)
+        return by_id

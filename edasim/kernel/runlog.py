@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .metrics import Metrics
+from .metrics import DONE, Metrics
 
 ROW = np.dtype(
     [
@@ -55,7 +55,9 @@ OUTCOMES = (
 )
 """The outcome of a delivery attempt, or of a message that was never delivered; a row holds the index."""
 
-DONE, FAILED, REQUEUED, EXPIRED, DROPPED, DEAD_LETTERED, CRASHED, IN_FLIGHT, QUEUED, FILTERED = range(len(OUTCOMES))
+FAILED, REQUEUED, EXPIRED, DROPPED, DEAD_LETTERED, CRASHED, IN_FLIGHT, QUEUED, FILTERED = range(
+    DONE + 1, len(OUTCOMES)
+)
 NEVER = float("nan")
 PUBLISHER_BITS = 40
 LONG_BUFFER = 4096
@@ -186,10 +188,14 @@ class RunLog:
 
     def keep_event(self, number: int, root: int, event: Any) -> None:
         """Keeps a message's event if the log is to keep rows of its causal tree and has room for them."""
-        if self.kept_rows >= self.max_rows:
-            return
-        if self.level is LogLevel.FULL or (self.level is LogLevel.SAMPLED and self.is_sampled(root)):
+        if self.keeps(root):
             self.events[number] = event
+
+    def keeps(self, root: int) -> bool:
+        """Whether rows, events and facts of a causal tree are still to be kept."""
+        if self.kept_rows >= self.max_rows:
+            return False
+        return self.level is LogLevel.FULL or (self.level is LogLevel.SAMPLED and bool(self.is_sampled(root)))
 
     def event_of(self, number: int, published_s: float) -> Any:
         """The event of a message: the one that was kept, or one made anew by its publisher (None if it makes none)."""

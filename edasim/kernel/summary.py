@@ -1,27 +1,47 @@
 """The summary of a run: one line per subscription, from the running statistics of the log, at every level.
 
-Rates and utilisation divide by the whole simulated time, so a run that starts empty is counted as it was; warm-up is the
-business of experiments. The mean queue is the time waited, divided by the time simulated (Little's law, QT-24).
+Rates and utilisation divide by the whole simulated time, so a run that starts empty is counted as it was; warm-up is
+the business of experiments. The mean queue is the time waited by all, in vain or not, divided by the time simulated
+(Little's law, QT-24). A wait ends when a message is started, so it includes the hand-over.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UnknownNameError
-from .metrics import Metrics, Spread
+from .metrics import Spread
 from .runlog import (
-    CRASHED, DEAD_LETTERED, DONE, DROPPED, EXPIRED, FAILED, FILTERED, IN_FLIGHT, QUEUED, REQUEUED, LogLevel, RunLog,
-)  # fmt: skip
+    CRASHED,
+    DEAD_LETTERED,
+    DONE,
+    DROPPED,
+    EXPIRED,
+    FAILED,
+    FILTERED,
+    IN_FLIGHT,
+    OUTCOMES,
+    QUEUED,
+    REQUEUED,
+    LogLevel,
+)
+
+if TYPE_CHECKING:
+    from .run import Run
 
 
 @dataclass(frozen=True)
 class Line:
-    """What happened at one subscription; times in seconds, NaN where nothing was started."""
+    """What happened at one subscription; times in seconds, NaN where nothing was started.
+
+    Waits are those of attempts that have ended, `mean_response_s` runs from publishing to done. `failed` counts attempts
+    that were refused, `redelivered` attempts after the first, `duplicates` messages done once more (None if the log did
+    not keep all rows), `lost` messages that nobody will do, `waiting` those queued or in flight at the end.
+    """
 
     group: str
     destination: str
@@ -54,22 +74,11 @@ class Summary:
     log: str
 
     @classmethod
-    def of(
-        cls,
-        log: RunLog,
-        metrics: Metrics,
-        open_rows: np.ndarray[Any, Any],
-        duplicates: dict[int, int] | None,
-        seed: int,
-        ended_s: float,
-    ) -> Summary:
-        """The summary of the metrics of a log and of the rows that are still open."""
-        lines = [
-            line
-            for lane in range(len(log.lanes))
-            if (line := _line(log, metrics, lane, open_rows, duplicates, ended_s)) is not None
-        ]
-        return cls(tuple(lines), seed, ended_s, _kept(log, metrics))
+    def of(cls, run: Run) -> Summary:
+        """The summary of a run."""
+        duplicates = run.deliveries.duplicates() if run.has_all_rows else None
+        lines = [_line(run, lane, duplicates) for lane in range(len(run.lanes))]
+        return cls(tuple(line for line in lines if line is not None), run.seed, run.ended_s, _kept(run))
 
     def __getitem__(self, group: str) -> Line:
         for line in self.lines:
@@ -79,85 +88,117 @@ class Summary:
 
     def __str__(self) -> str:
         title = f"one run: seed {self.seed}, {self.ended_s:g} s simulated; log: {self.log}"
-        head = [
-            "subscription", "slots", "done", "per s", "busy", "queue", "wait mean", "p50", "p95", "p99", "failed", "crashed",
-            "again", "twice", "lost", "waiting",
-        ]  # fmt: skip
-        body = [
-            [
-                line.group or line.destination, str(line.slots), str(line.done), f"{line.rate_per_s:.2f}", _share(line.utilisation),
-                _plain(line.mean_queue), *(_seconds(s) for s in (line.mean_wait_s, line.p50_wait_s, line.p95_wait_s, line.p99_wait_s)),
-                str(line.failed), str(line.crashed), str(line.redelivered), "?" if line.duplicates is None else str(line.duplicates),
-                str(line.lost), str(line.waiting),
-            ]
-            for line in self.lines
-        ]  # fmt: skip
-        widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
-        rows = [
-            "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-            for row in [head, *body]
-        ]
-        return "\n".join([title, *rows])
+        table = [_HEAD, *(_cells(line) for line in self.lines)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        return "\n".join([title, *(_aligned(row, widths) for row in table)])
 
 
-def _line(
-    log: RunLog,
-    metrics: Metrics,
-    lane: int,
-    open_rows: np.ndarray[Any, Any],
-    duplicates: dict[int, int] | None,
-    ended_s: float,
-) -> Line | None:
-    mine = [i for i, (at, _) in enumerate(log.endpoints) if at == lane]
-    outcomes = np.zeros(16, dtype=np.int64)
-    waits, responses = Spread(), Spread()
-    busy_s, redelivered = 0.0, 0
-    for counted in (metrics.by_endpoint[i] for i in mine if i in metrics.by_endpoint):
-        outcomes += counted.outcomes
-        redelivered += counted.redelivered
-        busy_s += counted.busy_s
-        waits.merge(counted.waits)
-        responses.merge(counted.responses)
-    still = open_rows[np.isin(open_rows["endpoint"], mine)]
-    outcomes += np.bincount(still["outcome"], minlength=16)
-    started_s = still["started_s"][~np.isnan(still["started_s"])]
-    busy_s += float(np.maximum(ended_s - started_s, 0.0).sum())
-    if not outcomes.sum() and lane not in log.slots:
+_HEAD = [
+    "subscription", "slots", "done", "per s", "busy", "queue", "wait mean", "p50", "p95", "p99",
+    "failed", "crashed", "again", "twice", "lost", "waiting",
+]  # fmt: skip
+
+
+def _cells(line: Line) -> list[str]:
+    waits_s = (line.mean_wait_s, line.p50_wait_s, line.p95_wait_s, line.p99_wait_s)
+    twice = "?" if line.duplicates is None else line.duplicates
+    counts = (line.failed, line.crashed, line.redelivered, twice, line.lost, line.waiting)
+    return [
+        line.group or line.destination,
+        str(line.slots),
+        str(line.done),
+        f"{line.rate_per_s:.2f}",
+        _share(line.utilisation),
+        _plain(line.mean_queue),
+        *map(_seconds, waits_s),
+        *map(str, counts),
+    ]
+
+
+def _aligned(cells: list[str], widths: list[int]) -> str:
+    first, *others = (
+        cell.rjust(width) if place else cell.ljust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([first, *others])
+
+
+@dataclass
+class _Totals:
+    """What all consumers of a lane did together, what is still open included."""
+
+    outcomes: np.ndarray[Any, Any]
+    waits: Spread
+    responses: Spread
+    busy_s: float = 0.0
+    waited_s: float = 0.0
+    redelivered: int = 0
+
+    @classmethod
+    def of(cls, run: Run, lane: int) -> _Totals:
+        made = cls(np.zeros(16, dtype=np.int64), Spread(), Spread())
+        mine = [endpoint for endpoint, (at, _) in enumerate(run.endpoints) if at == lane]
+        for counted in (run.metrics.by_endpoint[i] for i in mine if i in run.metrics.by_endpoint):
+            made.outcomes += counted.outcomes
+            made.waits.merge(counted.waits)
+            made.responses.merge(counted.responses)
+            made.busy_s += counted.busy_s
+            made.waited_s += counted.waits.total_s + counted.vain_waits_s
+            made.redelivered += counted.redelivered
+        made.add_open(run.open_rows[np.isin(run.open_rows["endpoint"], mine)], run.ended_s)
+        return made
+
+    def add_open(self, rows: np.ndarray[Any, Any], ended_s: float) -> None:
+        """Counts what is queued or in flight, up to the end of the run."""
+        self.outcomes += np.bincount(rows["outcome"], minlength=16)
+        self.redelivered += int(np.count_nonzero(rows["attempt"] > 1))
+        left_queue_s = np.where(np.isnan(rows["started_s"]), ended_s, rows["started_s"])
+        self.waited_s += float((left_queue_s - rows["enqueued_s"]).sum())
+        self.busy_s += float((ended_s - left_queue_s).sum())
+
+    def count(self, *outcomes: int) -> int:
+        """How many attempts and messages came to one of these outcomes."""
+        return int(self.outcomes[list(outcomes)].sum())
+
+
+def _line(run: Run, lane: int, duplicates: dict[int, int] | None) -> Line | None:
+    """The line of a lane, or None if nothing happened there and nobody works there."""
+    totals, ended_s = _Totals.of(run, lane), run.ended_s
+    if not totals.outcomes.sum() and lane not in run.slots:
         return None
-    not_started = still["enqueued_s"][np.isnan(still["started_s"])]
-    waited_s = waits.total_s + float((ended_s - not_started).sum())
-    service, slots = log.slots.get(lane, ("", 0))
-    lane_name = log.lanes[lane]
+    service, slots = run.slots.get(lane, ("", 0))
+    done = totals.count(DONE)
     return Line(
-        group=lane_name.group,
-        destination=lane_name.destination,
+        group=run.lanes[lane].group,
+        destination=run.lanes[lane].destination,
         service=service,
         slots=slots,
-        done=int(outcomes[DONE]),
-        rate_per_s=float(outcomes[DONE]) / ended_s if ended_s else math.nan,
-        utilisation=busy_s / (slots * ended_s) if slots and ended_s else math.nan,
-        mean_queue=waited_s / ended_s if ended_s else math.nan,
-        mean_wait_s=waits.mean_s,
-        p50_wait_s=waits.quantile_s(0.50),
-        p95_wait_s=waits.quantile_s(0.95),
-        p99_wait_s=waits.quantile_s(0.99),
-        mean_response_s=responses.mean_s,
-        failed=int(outcomes[[FAILED, REQUEUED, DEAD_LETTERED]].sum()),
-        crashed=int(outcomes[CRASHED]),
-        redelivered=redelivered,
+        done=done,
+        rate_per_s=done / ended_s if ended_s else math.nan,
+        utilisation=totals.busy_s / (slots * ended_s) if slots and ended_s else math.nan,
+        mean_queue=totals.waited_s / ended_s if ended_s else math.nan,
+        mean_wait_s=totals.waits.mean_s,
+        p50_wait_s=totals.waits.quantile_s(0.50),
+        p95_wait_s=totals.waits.quantile_s(0.95),
+        p99_wait_s=totals.waits.quantile_s(0.99),
+        mean_response_s=totals.responses.mean_s,
+        failed=totals.count(FAILED, REQUEUED, DEAD_LETTERED),
+        crashed=totals.count(CRASHED),
+        redelivered=totals.redelivered,
         duplicates=None if duplicates is None else duplicates.get(lane, 0),
-        lost=int(outcomes[[DROPPED, EXPIRED, DEAD_LETTERED, FILTERED]].sum()),
-        waiting=int(outcomes[[QUEUED, IN_FLIGHT]].sum()),
+        lost=totals.count(DROPPED, EXPIRED, DEAD_LETTERED, FILTERED),
+        waiting=totals.count(QUEUED, IN_FLIGHT),
     )
 
 
-def _kept(log: RunLog, metrics: Metrics) -> str:
-    if log.level is LogLevel.METRICS:
-        return f"metrics only ({metrics.rows} deliveries counted, no rows kept)"
-    kept = f"{log.kept_rows} of {metrics.rows} rows kept"
-    if log.level is LogLevel.SAMPLED:
-        return f"sampled, one causal tree in {log.one_in} ({kept})"
-    return f"full ({kept})" + (f", max_rows={log.max_rows} reached" if log.kept_rows < metrics.rows else "")
+def _kept(run: Run) -> str:
+    rows = run.metrics.rows + len(run.open_rows)
+    if run.log.level is LogLevel.METRICS:
+        return f"metrics only ({rows} rows counted, none kept)"
+    kept = f"{run.kept_rows} of {rows} rows kept"
+    if run.log.level is LogLevel.SAMPLED:
+        return f"sampled, one causal tree in {run.log.one_in} ({kept})"
+    return f"full ({kept})" + ("" if run.has_all_rows else f", max_rows={run.log.max_rows} reached")
 
 
 def _seconds(seconds: float) -> str:
@@ -172,4 +213,3 @@ def _share(ratio: float) -> str:
 
 def _plain(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3g}"
-

@@ -72,13 +72,13 @@ class Link:
     ((0.002,), ())
     """
 
-    latency: times.Times = checks.checked(times.check_times, times.Constant(value_s=0.0))
+    latency: times.Times = checks.checked(times.check_times, default=times.Constant(value_s=0.0))
     loss_ratio: float = checks.ratio(default=0.0)
     duplicate_ratio: float = checks.ratio(default=0.0)
     held_ratio: float = checks.ratio(default=0.0)
-    held_for: times.Times = checks.checked(times.check_times, times.Constant(value_s=0.0))
+    held_for: times.Times = checks.checked(times.check_times, default=times.Constant(value_s=0.0))
     order: Order = checks.word(Order, default=Order.FREE)
-    partitions: tuple[Partition, ...] = checks.checked(check_partitions, ())
+    partitions: tuple[Partition, ...] = checks.checked(check_partitions, default=())
 
     def check(self) -> None:
         """Holding messages back needs a time to hold them for."""

@@ -99,7 +99,10 @@ def _room_of(value: Any) -> str:
         if getattr(module, type(value).__name__, None) is type(value):
             return room
     raise ConfigurationError(
-        f"{type(value).__name__} cannot be stored", field="scenario", value=value, remedy=f"use what is in {', '.join(_ROOMS)}"
+        f"{type(value).__name__} cannot be stored",
+        field="scenario",
+        value=value,
+        remedy=f"use what is in {', '.join(_ROOMS)}",
     )
 
 

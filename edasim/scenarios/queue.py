@@ -27,12 +27,12 @@ class SingleQueue(Scenario):
     3
     """
 
-    arrivals: load.Load = checks.checked(load.check_load, load.Poisson(rate_per_s=40.0))
-    messages: int | None = checks.optional(checks.check_whole(1))
-    service_time: times.Times = checks.checked(times.check_times, times.Exponential(mean_s=0.02))
+    arrivals: load.Load = checks.checked(load.check_load, default=load.Poisson(rate_per_s=40.0))
+    messages: int | None = checks.optional(checks.check_whole(1), default=None)
+    service_time: times.Times = checks.checked(times.check_times, default=times.Exponential(mean_s=0.02))
     servers: int = checks.at_least(1, default=1)
     handover_s: float = checks.non_negative(default=0.0)
-    capacity: int | None = checks.optional(checks.check_whole(1))
+    capacity: int | None = checks.optional(checks.check_whole(1), default=None)
 
     def build(self, sim: Simulation) -> dict[str, Any]:
         """The topic "mails", the source "registrations" and the service "mail"."""
@@ -43,6 +43,6 @@ class SingleQueue(Scenario):
         )
         arrivals = self.arrivals
         if self.messages is not None and not isinstance(arrivals, load.Closed):
-            arrivals = arrivals.first(self.messages)
+            arrivals = load.First(load=arrivals, count=self.messages)
         source = Source("registrations", load=arrivals, to=topic)
         return {"service": service, "source": source}

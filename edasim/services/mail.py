@@ -1,9 +1,9 @@
 """Mail: a cache of mails in the local file system, and the mail provider at the other end of a network.
 
-The cache writes a file completely or not at all (a temporary file, then a rename, which POSIX makes atomic), so a crash leaves no
-half of a mail. The provider puts mails into mailboxes; given an idempotency key it accepts a key once and answers a
-repetition without a second mail, as mail services with such keys do. Left out: SMTP itself, bounces, fsync (the
-simulated crash is that of a process, not of the machine below).
+The cache writes a file completely or not at all (a temporary file, then a rename, which POSIX makes atomic), so a crash
+leaves no half of a mail. The provider puts mails into mailboxes; given an idempotency key it accepts a key once and
+answers a repetition without a second mail, as mail services with such keys do. Left out: SMTP itself, bounces, fsync
+(the simulated crash is that of a process, not of the machine below).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class MailCache:
             return False
         unfinished = path.with_suffix(".tmp")
         unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
+        unfinished.replace(path)
         return True
 
     def read(self, mail_id: str) -> str:
@@ -80,5 +80,5 @@ class MailProvider:
 
 def _quick_folder() -> str | None:
     """A folder that lives in memory where the system has one (Linux), otherwise the usual one for temporary files."""
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
     return str(memory) if memory.is_dir() and os.access(memory, os.W_OK) else None

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import checks
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _SCHEMA = """
 create table users (
-    user_id text primary key, name text not null, email text not null, event_id text not null unique, written_s real not null
+    user_id text primary key, name text not null, email text not null, event_id text not null unique,
+    written_s real not null
 ) strict;
 create table rejections (
     user_id text primary key, reasons text not null, event_id text not null unique, written_s real not null
@@ -33,8 +35,10 @@ class UserDatabase:
     `path` is a file that does not exist yet, or None for a database in memory.
 
     >>> users = UserDatabase()
-    >>> users.add("u-1", "Ada", "ada@example.org", event_id="e-1", at_s=0.5), users.add("u-1", "Ada", "x", event_id="e-2", at_s=1.0)
-    (True, False)
+    >>> users.add("u-1", "Ada", "ada@example.org", event_id="e-1", at_s=0.5)
+    True
+    >>> users.add("u-1", "Ada", "ada@example.org", event_id="e-1", at_s=1.0)
+    False
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
@@ -80,7 +84,7 @@ class UserDatabase:
         import pandas as pd
 
         if name not in ("users", "rejections"):
-            raise ConfigurationError(f"table is {name!r}", field="table", value=name, remedy="give 'users' or 'rejections'")
+            raise checks.refuse("table", name, "give 'users' or 'rejections'")
         return pd.read_sql_query(f"select * from {name} order by written_s, user_id", self._connection)  # noqa: S608
 
     def close(self) -> None:

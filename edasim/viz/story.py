@@ -63,7 +63,7 @@ class Step:
     target: str = checks.text()
     label: str = checks.checked(_words, default="")
     kind: StepKind = checks.word(StepKind)
-    until_s: float | None = checks.optional(checks.check_non_negative)
+    until_s: float | None = checks.optional(checks.check_non_negative, default=None)
 
     def check(self) -> None:
         """Refuses a step that ends before it begins."""

@@ -72,12 +72,12 @@ class Registration(Scenario):
     """
 
     users_per_s: float = checks.positive(default=20.0)
-    users: int | None = checks.optional(checks.check_whole(1))
+    users: int | None = checks.optional(checks.check_whole(1), default=None)
     spam_ratio: float = checks.ratio(default=0.1)
     broker: Any = checks.kind(object, "a broker, such as MemoryBus()", default=MemoryBus())
-    analytics_time: times.Times = checks.checked(times.check_times, times.Exponential(mean_s=0.02))
+    analytics_time: times.Times = checks.checked(times.check_times, default=times.Exponential(mean_s=0.02))
     analytics_nodes: int = checks.at_least(1, default=1)
-    database_time: times.Times = checks.checked(times.check_times, times.Exponential(mean_s=0.01))
+    database_time: times.Times = checks.checked(times.check_times, default=times.Exponential(mean_s=0.01))
     user_management_nodes: int = checks.at_least(1, default=1)
     caching_s: float = checks.positive(default=0.005)
     mail_link: Link = checks.kind(
@@ -90,12 +90,12 @@ class Registration(Scenario):
     answer_timeout_s: float = checks.positive(default=1.0)
     send_attempts: int = checks.at_least(1, default=5)
     opens_ratio: float = checks.ratio(default=0.7)
-    opening: times.Times = checks.checked(times.check_times, times.LogNormal(mean_s=5.0, scv=4.0))
+    opening: times.Times = checks.checked(times.check_times, default=times.LogNormal(mean_s=5.0, scv=4.0))
     acknowledge: Acknowledge = checks.word(Acknowledge, default=Acknowledge.AFTER_HANDLING)
     sender: Sender = checks.word(Sender, default=Sender.PLAIN)
-    database: str | None = checks.optional(checks.check_text)
-    mail_folder: str | None = checks.optional(checks.check_text)
-    faults: tuple[Fault, ...] = checks.checked(check_faults, ())
+    database: str | None = checks.optional(checks.check_text, default=None)
+    mail_folder: str | None = checks.optional(checks.check_text, default=None)
+    faults: tuple[Fault, ...] = checks.checked(check_faults, default=())
 
     def check(self) -> None:
         """The broker can be started."""
