@@ -39,25 +39,27 @@ def simulate(workload: Workload, messages: int, gap: Draw, service: Draw, up: Dr
 
 def _queue(messages: int, servers: int, gap: Draw, service: Draw) -> Kept:
     push, pop, sequence = heapq.heappush, heapq.heappop, itertools.count().__next__
-    heap = [(gap(), sequence(), ARRIVAL)]
-    waiting: deque[float] = deque()
     waits_s: list[float] = []
+    waiting: deque[float] = deque()
+    keep, wait, longest_waiting = waits_s.append, waiting.append, waiting.popleft
+    arrival, finish = ARRIVAL, FINISH
     free, to_come = servers, messages - 1
+    heap = [(gap(), sequence(), arrival)]
     while heap:
         now_s, _, kind = pop(heap)
-        if kind == ARRIVAL:
+        if kind == arrival:
             if to_come:
                 to_come -= 1
-                push(heap, (now_s + gap(), sequence(), ARRIVAL))
+                push(heap, (now_s + gap(), sequence(), arrival))
             if free:
                 free -= 1
-                waits_s.append(0.0)
-                push(heap, (now_s + service(), sequence(), FINISH))
+                keep(0.0)
+                push(heap, (now_s + service(), sequence(), finish))
             else:
-                waiting.append(now_s)
+                wait(now_s)
         elif waiting:
-            waits_s.append(now_s - waiting.popleft())
-            push(heap, (now_s + service(), sequence(), FINISH))
+            keep(now_s - longest_waiting())
+            push(heap, (now_s + service(), sequence(), finish))
         else:
             free += 1
     return Kept(times_s=waits_s, deliveries=len(waits_s))

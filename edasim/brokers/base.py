@@ -9,8 +9,8 @@ here: everything in which brokers differ; it lives in each broker's own room.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, cast
 
 from ..errors import CapabilityError
 from ..events import Event
@@ -68,8 +68,8 @@ class Subscription(Protocol):
     def refuse(self, now_s: float, message: Message) -> int:
         """The taker could not do it: requeue or put aside. Returns the outcome for the log; the taker is not ready."""
 
-    def give_back(self, now_s: float, message: Message) -> None:
-        """The taker is gone (a crash): what it held is delivered again."""
+    def give_back(self, now_s: float, messages: Sequence[Message]) -> None:
+        """Takers are gone (a crash): what they held is delivered again, in this order."""
 
     def withdraw(self, taker: Taker) -> None:
         """The taker, which is free, takes no more messages."""
@@ -108,5 +108,4 @@ def require(broker: RunningBroker, needed: Iterable[Capability], who: str) -> No
 def event_of(sim: Simulation, message: Message) -> Event:
     """The event of a message, made now if nobody has looked at it before."""
     event = message[5]
-    made: Any = event if event is not None else sim.log.event_of(message[0], message[2])
-    return made  # type: ignore[no-any-return]
+    return event if event is not None else cast(Event, sim.log.event_of(message[0], message[2]))

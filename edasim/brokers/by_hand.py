@@ -1,13 +1,12 @@
 """Publishing and receiving by hand: the bridge between your own SimPy process and any broker's subscription.
 
-`Receive` is a SimPy event, so it can be waited for together with others and given up; `Delivery` is what it triggers with.
-Follows SimPy's `Store.get` in use, with one difference: a receive that nobody waits for any more withdraws by itself.
-Left out: receiving several messages at once.
+`Receive` is a SimPy event, so it can be waited for together with others and given up; `Delivery` is what it triggers
+with. Follows SimPy's `Store.get` in use, with one difference: a receive that nobody waits for any more withdraws by
+itself. Left out: receiving several messages at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import simpy
@@ -16,7 +15,7 @@ from .. import checks
 from ..errors import HandlerError, StateError
 from ..events import Event, uri_reference
 from ..kernel import Simulation
-from ..kernel.runlog import DEAD_LETTERED, DONE, IN_FLIGHT, NEVER, REQUEUED, pack_row, running_number
+from ..kernel.runlog import DEAD_LETTERED, DONE, FAILED, IN_FLIGHT, NEVER, REQUEUED, pack_row, running_number
 from .base import Destination, Message, Subscription, event_of
 
 
@@ -42,13 +41,8 @@ class _Waiters(list[Any]):
 
     def remove(self, callback: Any) -> None:
         super().remove(callback)
-        if self:
-            return
-        if not self._receive.triggered:
+        if not self:
             self._receive.cancel()
-        elif isinstance(getattr(callback, "__self__", None), simpy.Process):
-            delivery: Any = self._receive.value
-            delivery.nack()
 
 
 class Receive(simpy.Event):
@@ -73,9 +67,13 @@ class Receive(simpy.Event):
         self.subscription.sim.env.wake(self, delivery)
 
     def cancel(self) -> None:
-        """Gives up: takes no message any more. Without effect once it has triggered."""
+        """Gives up: takes no message any more, and hands back the one that came if it is not settled yet."""
         if not self.triggered:
             self.subscription.withdraw(self)
+            return
+        delivery: Any = self.value
+        if not delivery.settled:
+            delivery.hand_back()
 
 
 class Delivery:
@@ -95,22 +93,39 @@ class Delivery:
         """The event that was delivered."""
         return event_of(self._subscription.sim, self._message)
 
+    @property
+    def settled(self) -> bool:
+        """Whether it was acknowledged, refused or rejected."""
+        return self._settled_as is not None
+
     def ack(self) -> None:
         """The work is done: the broker may forget the message."""
-        self._settle("acknowledged", DONE)
+        self._settle("acknowledged")
+        self._log(DONE)
         self._subscription.acknowledge(self._now_s, self._message)
 
     def nack(self, *, requeue: bool = True) -> None:
-        """The work is not done: requeue the message, or put it aside as a dead letter."""
+        """The work is not done: the broker delivers the message again, or puts it aside if it has failed too often.
+
+        Without `requeue` it is put aside at once, as by `reject`.
+        """
         if not requeue:
             return self.reject()
-        self._settle("refused", REQUEUED)
-        return self._subscription.give_back(self._now_s, self._message)
+        self._settle("refused")
+        outcome = self._subscription.refuse(self._now_s, self._message)
+        return self._log(REQUEUED if outcome == FAILED else outcome)
 
     def reject(self) -> None:
         """The message cannot be worked on: it is put aside as a dead letter."""
-        self._settle("rejected", DEAD_LETTERED)
+        self._settle("rejected")
+        self._log(DEAD_LETTERED)
         self._subscription.put_aside(self._now_s, self._message)
+
+    def hand_back(self) -> None:
+        """Nobody worked on the message: it goes back as after a crash, however often it was delivered."""
+        self._settle("handed back")
+        self._log(REQUEUED)
+        self._subscription.give_back(self._now_s, [self._message])
 
     def open_row(self) -> bytes:
         """The row of a delivery that is still held when the run ends."""
@@ -127,7 +142,10 @@ class Delivery:
             number, root, published_s, enqueued_s, since_s, since_s, finished_s, self._endpoint, attempt, outcome
         )
 
-    def _settle(self, how: str, outcome: int) -> None:
+    def _log(self, outcome: int) -> None:
+        self._subscription.sim.log.add(self._row(self._now_s, outcome))
+
+    def _settle(self, how: str) -> None:
         if self._settled_as is not None:
             raise StateError(
                 f"this delivery of {self.event.id!r} was {self._settled_as} already",
@@ -138,49 +156,45 @@ class Delivery:
             )
         self._settled_as = how
         self._subscription.let_go(self)
-        self._subscription.sim.log.append(self._row(self._now_s, outcome))
 
 
-class Publisher:
-    """Publishes events by hand to one destination, under the names of who does so."""
+def publish(destination: Destination, event: Event, publisher: str) -> Event:
+    """Publishes `event` now, under the name of `publisher`; returns it with what was missing filled in.
 
-    def __init__(self, destination: Destination) -> None:
-        self._destination = destination
-        self._numbers: dict[str, Callable[[], int]] = {}
-
-    def publish(self, event: Event, publisher: str) -> Event:
-        """Publishes `event` now; returns it with what was missing filled in."""
-        if not isinstance(event, Event):
-            raise HandlerError(
-                f"{publisher} published {event!r}",
-                field="event",
-                value=event,
-                remedy="publish an Event",
-                at_s=float(self._destination.sim.env.now),
-            )
-        sim = self._destination.sim
-        if publisher not in self._numbers:
-            self._numbers[publisher] = sim.log.publisher(checks.check_text("publisher", publisher))
-        return send(sim, self._destination, event, publisher, self._numbers[publisher]())
+    An event that follows another one (`event.follow(…)`) belongs to the causal tree of that one.
+    """
+    log, now_s = destination.sim.log, float(destination.sim.env.now)
+    if not isinstance(event, Event):
+        raise HandlerError(
+            f"{publisher} published {event!r}", field="event", value=event, remedy="publish an Event", at_s=now_s
+        )
+    number = log.publisher(checks.check_text("publisher", publisher))()
+    root = log.number_called(event.trace_id)
+    complete = event.filled(id=_id(publisher, number), source=uri_reference(publisher))
+    return send(destination, complete, number, number if root is None else root)
 
 
-def send(
-    sim: Simulation,
-    destination: Destination,
-    event: Event,
-    publisher: str,
-    number: int,
-    cause: tuple[int, Event] | None = None,
-) -> Event:
-    """Completes an event, keeps it in the log and routes it now; `cause` is the causing root's number and the causing event."""
-    now_s = float(sim.env.now)
-    identity = f"{publisher}-{running_number(number)}"
-    if cause is None:
-        root = number
-        complete = event.filled(id=identity, source=uri_reference(publisher))
-    else:
-        root, by = cause
-        complete = event.filled(id=identity, source=uri_reference(publisher), cause_id=by.id, trace_id=by.trace_id)
-    sim.log.keep_event(number, root, complete)
-    destination.route(now_s, (number, root, now_s, now_s, 1, complete))
-    return complete
+def publish_from(destination: Destination, event: Event, publisher: str, cause: Event, root: int) -> Event:
+    """Publishes `event` now as what the handling of `cause` brought forth; `root` is the number of their tree's first.
+
+    The cause itself, if it is published again, is passed on as it is.
+    """
+    number = destination.sim.log.publisher(publisher)()
+    if event.id == cause.id and event.source == cause.source:
+        return send(destination, event, number, root)
+    complete = event.filled(
+        id=_id(publisher, number), source=uri_reference(publisher), cause_id=cause.id, trace_id=cause.trace_id
+    )
+    return send(destination, complete, number, root)
+
+
+def send(destination: Destination, event: Event, number: int, root: int) -> Event:
+    """Keeps a complete event in the log and routes it now."""
+    now_s = float(destination.sim.env.now)
+    destination.sim.log.keep_event(number, root, event)
+    destination.route(now_s, (number, root, now_s, now_s, 1, event))
+    return event
+
+
+def _id(publisher: str, number: int) -> str:
+    return f"{publisher}-{running_number(number)}"

@@ -1,28 +1,29 @@
 """The memory bus: publish and subscribe inside one process, with acknowledgement and redelivery.
 
-A topic hands each message to all its subscriptions that want it. A subscription is one queue: takers that share it compete,
-the one that has been free for longest goes first. A message that a crashed taker held goes back to the head of the queue, at
-once, with the next attempt number; one that a handler refuses goes back to the head too, up to `max_attempts`, then
-it is put aside as a dead letter. Filters choose by event type or by a condition on the event.
+A topic hands each message to all its subscriptions that want it. A subscription is one queue: takers that share it
+compete, the one that has been free for longest goes first. What a crashed taker held goes back to the head of the queue
+at once, in its old order, with the next attempt number. What a handler or a process refuses goes back to the head too,
+up to `max_attempts`; then it is put aside as a dead letter. Filters choose by event type or by a condition on the event.
 
-Follows the patterns Publish-Subscribe Channel, Competing Consumers, Selective Consumer and Dead Letter Channel (Hohpe and Woolf,
-Enterprise Integration Patterns). Left out: durability (a bus in memory is gone with its process), priorities, expiry.
+Follows the patterns Publish-Subscribe Channel, Competing Consumers, Selective Consumer and Dead Letter Channel (Hohpe
+and Woolf, Enterprise Integration Patterns). Left out: durability (a bus in memory is gone with its process),
+priorities, expiry.
 """
 
 from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import checks
-from ..errors import ConfigurationError, StateError, UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from ..events import Event
 from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DROPPED, FAILED, FILTERED, NEVER, QUEUED, pack_row
 from .base import Capability, Message, Taker, event_of
-from .by_hand import Delivery, Publisher, Receive
+from .by_hand import Delivery, Receive, publish
 from .topology import Topology
 
 
@@ -63,7 +64,10 @@ class MemoryBus:
 
     def describe(self) -> str:
         """The bus in plain words."""
-        return "a bus in memory: topics hand each message to every subscription, takers of one subscription share its queue"
+        return (
+            "a bus in memory: topics hand each message to every subscription, "
+            "takers of one subscription share its queue"
+        )
 
 
 class RunningMemoryBus:
@@ -77,8 +81,8 @@ class RunningMemoryBus:
 
     def topic(self, name: str) -> Topic:
         """The topic of that name, made at first use."""
-        if name not in self._topics:
-            self._topics[name] = Topic(self, checks.check_text("topic", name))
+        if checks.check_text("topic", name) not in self._topics:
+            self._topics[name] = Topic(self, name)
         return self._topics[name]
 
     def wire(self, topology: Topology) -> MemoryWiring:
@@ -100,8 +104,8 @@ class Topic:
         self.name = name
         self.broker = bus.name
         self.route: Callable[[float, Message], None] = self._fan_out
+        self.settled: list[Callable[[float, Message], None]] = []
         self._subscriptions: dict[str, MemorySubscription] = {}
-        self._by_hand = Publisher(self)
         self._nobody = bus.sim.log.endpoint(bus.sim.log.lane(bus.name, name, ""), "")
 
     def subscribe(
@@ -117,9 +121,10 @@ class Topic:
     ) -> MemorySubscription:
         """A new subscription, called as the topic if no `name` is given.
 
-        It receives the event `types` named (all if None) for which `where(event)` holds. `capacity` bounds the messages that
-        wait (None: no bound), `overflow` says what a full queue does. A message that failed in `max_attempts` deliveries
-        is published to `dead_letters`, if there is such a topic, and leaves the queue.
+        It receives the event `types` named (all if None) for which `where(event)` holds. `capacity` bounds the messages
+        that wait (None: no bound; what comes back after a crash always finds room), `overflow` says what a full queue
+        does. A message that was refused in its delivery number `max_attempts` or a later one leaves the queue, and is
+        published to the topic `dead_letters`, if there is one.
         """
         name = self.name if name is None else checks.check_text("subscription", name)
         if name in self._subscriptions:
@@ -129,10 +134,12 @@ class Topic:
                 value=name,
                 remedy="share it among takers, or give this one another name",
             )
+        if dead_letters is not None and (not isinstance(dead_letters, Topic) or dead_letters is self):
+            raise checks.refuse("dead_letters", dead_letters, "give another topic, or none")
         made = MemorySubscription(
             self,
             name,
-            wants=Filter(types=_as_types(types), where=where),
+            wants=Filter(types=_as_types(types), where=_as_condition(where)),
             capacity=checks.check_optional(checks.check_whole(1))("capacity", capacity),
             overflow=checks.check_word(Overflow)("overflow", overflow),
             max_attempts=checks.check_whole(1)("max_attempts", max_attempts),
@@ -146,39 +153,39 @@ class Topic:
     def subscription(self, name: str) -> MemorySubscription:
         """The subscription of that name; `UnknownNameError` if there is none."""
         if name not in self._subscriptions:
-            raise UnknownNameError(f"subscription of topic {self.name!r}", name, self._subscriptions, at_s=self.sim.env.now)
+            kind = f"subscription of topic {self.name!r}"
+            raise UnknownNameError(kind, name, self._subscriptions, at_s=self.sim.env.now)
         return self._subscriptions[name]
 
     def publish(self, event: Event, *, publisher: str = "by-hand") -> Event:
-        """Publishes an event now, from your own process; returns it with id, source and time filled in."""
-        return self._by_hand.publish(event, publisher)
+        """Publishes an event now, from your own process; returns it with id and source filled in."""
+        return publish(self, event, publisher)
 
     def on_settled(self, tell: Callable[[float, Message], None]) -> None:
-        """Calls `tell(now_s, message)` whenever a message of this topic leaves one of its subscriptions for good."""
-        if not self._subscriptions:
-            raise StateError(
-                f"topic {self.name!r} has no subscription yet",
-                field="load",
-                remedy="subscribe first, then make the source with the closed load",
-            )
-        for subscription in self._subscriptions.values():
-            subscription.on_settled(tell)
+        """Calls `tell(now_s, message)` whenever a message leaves one of the subscriptions for good, or none wants it."""
+        self.settled.append(tell)
+
+    def tell_settled(self, now_s: float, message: Message) -> None:
+        """A message has left one of the subscriptions for good, or none wants it."""
+        for tell in self.settled:
+            tell(now_s, message)
 
     def _fan_out(self, now_s: float, message: Message) -> None:
         wanted = False
-        event: Event | None = None
         for subscription in self._subscriptions.values():
             if not subscription.wants.everything:
-                event = event or event_of(self.sim, message)
-                if not subscription.wants.accepts(event):
+                if message[5] is None:
+                    message = (*message[:5], event_of(self.sim, message))
+                if not subscription.wants.accepts(event_of(self.sim, message)):
                     continue
             wanted = True
             subscription.offer(now_s, message)
         if not wanted:
             number, root, published_s, enqueued_s, attempt, _ = message
-            self.sim.log.append(
+            self.sim.log.add(
                 pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, attempt, FILTERED)
             )
+            self.tell_settled(now_s, message)
 
 
 class Filter:
@@ -197,10 +204,16 @@ class Filter:
 def _as_types(types: str | Iterable[str] | None) -> frozenset[str] | None:
     if types is None:
         return None
-    named = [types] if isinstance(types, str) else list(types)
+    named = [types] if isinstance(types, str) or not isinstance(types, Iterable) else list(types)
     if not named:
         raise checks.refuse("types", types, "name at least one event type, or leave it out to receive all")
     return frozenset(checks.check_text("types", one) for one in named)
+
+
+def _as_condition(where: Callable[[Event], bool] | None) -> Callable[[Event], bool] | None:
+    if where is not None and not callable(where):
+        raise checks.refuse("where", where, "give a function of an event that tells whether it is wanted")
+    return where
 
 
 class MemorySubscription:
@@ -229,8 +242,7 @@ class MemorySubscription:
         self._nobody = self.sim.log.endpoint(self.lane, "")
         self.waiting: deque[Message] = deque()
         self._free: deque[Taker] = deque()
-        self._held: dict[int, Delivery] = {}
-        self._settled: list[Callable[[float, Message], None]] = []
+        self._held: dict[Delivery, None] = {}
         self.offer, self.done = self._hot_path()
         self.sim.on_end(self._open_rows)
 
@@ -238,7 +250,7 @@ class MemorySubscription:
         self,
     ) -> tuple[Callable[[float, Message], None], Callable[[Taker, float, Message], Message | None]]:
         """`offer` and `done` as closures: their names are local, which makes each call a third cheaper."""
-        waiting, free, capacity, settled = self.waiting, self._free, self.capacity, self._settled
+        waiting, free, capacity, settled = self.waiting, self._free, self.capacity, self.topic.settled
         wait, first_waiting, first_free, set_free = waiting.append, waiting.popleft, free.popleft, free.append
 
         def offer(now_s: float, message: Message) -> None:
@@ -251,7 +263,7 @@ class MemorySubscription:
 
         def done(taker: Taker, now_s: float, message: Message) -> Message | None:
             if settled:
-                self._tell(now_s, message)
+                self.topic.tell_settled(now_s, message)
             if waiting:
                 return first_waiting()
             set_free(taker)
@@ -268,60 +280,52 @@ class MemorySubscription:
 
     def acknowledge(self, now_s: float, message: Message) -> None:
         """The message is processed and leaves the queue."""
-        self._tell(now_s, message)
+        self.topic.tell_settled(now_s, message)
 
     def withdraw(self, taker: Taker) -> None:
         """The taker, if it is free, takes no more messages."""
         if taker in self._free:
             self._free.remove(taker)
 
-    def give_back(self, now_s: float, message: Message) -> None:
-        """What a crashed taker held goes to the head of the queue, or to whoever is free, with the next attempt number."""
-        number, root, published_s, enqueued_s, attempt, event = message
-        again = (number, root, published_s, enqueued_s, attempt + 1, event)
-        if self._free:
-            self._free.popleft().take(now_s, again)
-        else:
-            self.waiting.appendleft(again)
+    def give_back(self, now_s: float, messages: Sequence[Message]) -> None:
+        """What crashed takers held goes to the head of the queue, or to whoever is free, as the next attempt."""
+        self.waiting.extendleft(
+            (number, root, published_s, now_s, attempt + 1, event)
+            for number, root, published_s, _, attempt, event in reversed(messages)
+        )
+        while self._free and self.waiting:
+            self._free.popleft().take(now_s, self.waiting.popleft())
 
     def refuse(self, now_s: float, message: Message) -> int:
         """A handler failed: back to the head, or aside after `max_attempts`. Returns the outcome for the log."""
         if message[4] < self.max_attempts:
-            self.give_back(now_s, message)
+            self.give_back(now_s, [message])
             return FAILED
         self.put_aside(now_s, message)
         return DEAD_LETTERED
 
     def put_aside(self, now_s: float, message: Message) -> None:
         """The message leaves the queue; a copy goes to the topic for dead letters, if there is one."""
-        self._tell(now_s, message)
+        self.topic.tell_settled(now_s, message)
         if self.dead_letters is not None:
             number, root, published_s, _, _, event = message
             self.dead_letters.route(now_s, (number, root, published_s, now_s, 1, event))
 
-    def on_settled(self, tell: Callable[[float, Message], None]) -> None:
-        """Calls `tell(now_s, message)` whenever a message leaves this subscription for good."""
-        self._settled.append(tell)
-
     def receive(self, *, consumer: str = "by-hand") -> Receive:
         """An event for your own process: `delivery = yield subscription.receive()`.
 
-        It triggers with a `Delivery`, which stays yours until you settle it. A receive that nobody waits for any more, as
-        after an interrupt or a timeout that came first, takes no message.
+        It triggers with a `Delivery`, which stays yours until you settle it. A receive that nobody waits for any more,
+        as after an interrupt or a timeout that came first, takes no message.
         """
         return Receive(self, consumer)
 
     def hold(self, delivery: Delivery) -> None:
         """Notes that a process holds a delivery."""
-        self._held[id(delivery)] = delivery
+        self._held[delivery] = None
 
     def let_go(self, delivery: Delivery) -> None:
         """Notes that a process has settled a delivery."""
-        del self._held[id(delivery)]
-
-    def _tell(self, now_s: float, message: Message) -> None:
-        for tell in self._settled:
-            tell(now_s, message)
+        del self._held[delivery]
 
     def _overflow(self, now_s: float, newest: Message) -> None:
         dropped = newest
@@ -329,13 +333,13 @@ class MemorySubscription:
             dropped = self.waiting.popleft()
             self.waiting.append(newest)
         number, root, published_s, enqueued_s, attempt, _ = dropped
-        self.sim.log.append(
+        self.sim.log.add(
             pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, attempt, DROPPED)
         )
-        self._tell(now_s, dropped)
+        self.topic.tell_settled(now_s, dropped)
 
     def _open_rows(self, now_s: float) -> list[bytes]:
-        held = [delivery.open_row() for delivery in self._held.values()]
+        held = [delivery.open_row() for delivery in self._held]
         queued: list[Any] = [
             pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, NEVER, self._nobody, attempt, QUEUED)
             for number, root, published_s, enqueued_s, attempt, _ in self.waiting

@@ -1,7 +1,7 @@
 """Topology: who publishes and who consumes which event types, in the words of the story and of no broker.
 
-`bus.wire(topology)` lays a topology out in a broker's own words and returns a `Wiring`, which says in a sentence how it did
-so. A scenario holds a topology, so that one story runs on every broker. Left out: a broker's own settings.
+`bus.wire(topology)` lays a topology out in a broker's own words and returns a `Wiring`, which says in a sentence how it
+did so. A scenario holds a topology, so that one story runs on every broker. Left out: a broker's own settings.
 """
 
 from __future__ import annotations

@@ -1,53 +1,141 @@
-"""Progress on anything that takes over two seconds: a line in a terminal, a bar in a notebook, nothing before.
+"""Progress on anything that takes over two seconds: a line in a terminal, a bar with a button in a notebook.
 
-Left out: estimates of the time that is left, which would mislead where runs differ.
+Nothing is shown before, and nothing where nobody watches. The button stops the work as Ctrl-C does in a terminal. While
+a cell runs, a notebook hears the button only if its kernel has subshells (ipykernel 7 with JupyterLab 4.4 or later);
+the stop button of the notebook itself works everywhere. Left out: estimates of the time that is left, which would
+mislead where runs differ.
 """
 
 from __future__ import annotations
 
+import _thread
 import sys
+import threading
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 QUIET_S = 2.0
+STEP_S = 0.1
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Screen(Protocol):
+    """Where progress is shown."""
+
+    def show(self, count: int, told: str) -> None:
+        """Shows how far the work is."""
+
+    def end(self, told: str) -> None:
+        """Shows what is left to say, once."""
 
 
 class Progress:
-    """Counts work that is done; used with `with`. Says nothing in the first two seconds."""
+    """Counts work that is done; used with `with`. `stopped` tells whether someone has pressed the button."""
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, what: str, total: int, reused: int = 0) -> None:
         self.what = what
         self.total = total
-        self._since = time.monotonic()
-        self._display: Any = None
-        self._spoke = False
+        self.reused = reused
+        self.count = reused
+        self.stopped = False
+        self._since_s = time.monotonic()
+        self._shown_s = 0.0
+        self._screen: Screen | None = None
+        self._busy = True
+        self._interruptible = threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        if self._spoke and self._display is None:
-            print(file=sys.stderr)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._busy = False
+        if self._screen is not None:
+            self._screen.end(self.told())
 
-    def done(self, count: int) -> None:
-        """So many are done."""
-        if time.monotonic() - self._since < QUIET_S:
+    def done(self, count: int = 1) -> None:
+        """So many more are done."""
+        self.count += count
+        now_s = time.monotonic()
+        if now_s - self._since_s < QUIET_S or now_s - self._shown_s < STEP_S:
             return
-        self._spoke = True
-        if in_notebook():
-            self._show(count)
-        elif sys.stderr.isatty():
-            print(f"\r{count} of {self.total} {self.what}", end="", file=sys.stderr, flush=True)
+        self._shown_s = now_s
+        if self._screen is None:
+            self._screen = screen(self)
+        self._screen.show(self.count, self.told())
 
-    def _show(self, count: int) -> None:
-        from IPython.display import HTML, display
+    def told(self) -> str:
+        """How far the work is, in words."""
+        reused = f", {self.reused} of them read from the journal" if self.reused else ""
+        return f"{self.count} of {self.total} {self.what}{reused}"
 
-        bar = HTML(f'<progress value="{count}" max="{self.total}" aria-label="{self.what}"></progress> {count} of {self.total} {self.what}')
-        if self._display is None:
-            self._display = display(bar, display_id=True)
-        else:
-            self._display.update(bar)
+    def stop(self) -> None:
+        """Ends the work soon: at the next run that is done, or at once where the main thread does the work."""
+        self.stopped = True
+        if self._busy and self._interruptible:
+            _thread.interrupt_main()
+
+
+def screen(progress: Progress) -> Screen:
+    """Where this progress is shown best."""
+    if in_notebook():
+        return Notebook(progress)
+    return Terminal() if sys.stderr.isatty() else Nowhere()
+
+
+class Nowhere:
+    """Nobody watches."""
+
+    def show(self, count: int, told: str) -> None:
+        """Shows nothing."""
+
+    def end(self, told: str) -> None:
+        """Shows nothing."""
+
+
+class Terminal:
+    """One line that is written over."""
+
+    def show(self, count: int, told: str) -> None:
+        """Writes the line."""
+        sys.stderr.write(f"\r\x1b[K{told} (Ctrl-C stops and keeps what is done)")
+        sys.stderr.flush()
+
+    def end(self, told: str) -> None:
+        """Leaves the last state."""
+        sys.stderr.write(f"\r\x1b[K{told}\n")
+        sys.stderr.flush()
+
+
+class Notebook:
+    """A bar, a sentence and a button below the cell; the sentence stays.
+
+    What is displayed is the widget alone, without a text of its own, so that it never differs from a stored output.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        import ipywidgets
+        from IPython.display import display
+
+        self.bar: Any = ipywidgets.IntProgress(max=progress.total, description=progress.what)
+        self.sentence: Any = ipywidgets.Label()
+        self.button: Any = ipywidgets.Button(description="stop", tooltip="stops and keeps what is done")
+        self.button.on_click(lambda _: progress.stop())
+        box = ipywidgets.HBox([self.bar, self.sentence, self.button])
+        display({WIDGET: {"version_major": 2, "version_minor": 0, "model_id": box.model_id}}, raw=True)  # type: ignore[no-untyped-call]
+
+    def show(self, count: int, told: str) -> None:
+        """Moves the bar."""
+        self.bar.value = count
+        self.sentence.value = told
+
+    def end(self, told: str) -> None:
+        """Takes bar and button away."""
+        self.sentence.value = told
+        for gone in (self.bar, self.button):
+            gone.layout.display = "none"
 
 
 def in_notebook() -> bool:

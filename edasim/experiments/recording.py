@@ -1,8 +1,8 @@
 """A recorded run of a real broker with one consumer: calibrate the hand-over on its first part, predict the rest.
 
-The recording says when each message was published, started and finished. Between the end of one message and the start of the
-next waiting one lies the broker's hand-over: acknowledgement, dispatch, wake-up. Its mean over the first part of the
-recording, with the recorded arrivals and service times, gives the waits of the other messages one by one. Left out:
+The recording says when each message was published, started and finished. Between the end of one message and the start
+of the next waiting one lies the broker's hand-over: acknowledgement, dispatch, wake-up. Its mean over the first part of
+the recording, with the recorded arrivals and service times, gives the waits of the other messages one by one. Left out:
 several consumers, and a hand-over that depends on the load.
 """
 

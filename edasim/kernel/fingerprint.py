@@ -85,7 +85,8 @@ def _inside(value: Any) -> str:
         return canonical([getattr(value, field.name) for field in dataclasses.fields(value)])
     if "__reduce__" in vars(type(value)):
         return canonical(value.__reduce__()[1])
-    return str(value) if type(value).__repr__ is not object.__repr__ else ""
+    tells_itself = any("__repr__" in vars(kind) for kind in type(value).__mro__[:-1])
+    return repr(value) if tells_itself else ""
 
 
 def _version() -> str:

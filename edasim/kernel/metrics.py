@@ -19,8 +19,9 @@ SMALLEST_S = 1e-9
 _DROPPED_BITS = 52 - 6
 _FIRST = int(np.array(SMALLEST_S).view(np.int64)) >> _DROPPED_BITS
 BUCKETS = 64 * 64
-DONE = 0
-"""The place of "done" in `runlog.OUTCOMES`, which comes first there."""
+KINDS = 16
+"""Room for the kinds of outcomes."""
+_DONE = 0  # as in runlog.OUTCOMES, which cannot be imported from here
 
 
 @dataclass
@@ -77,7 +78,7 @@ class EndpointMetrics:
     `waits` are those of attempts that were started, `vain_waits_s` the sum of those of attempts that never were.
     """
 
-    outcomes: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(16, dtype=np.int64))
+    outcomes: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(KINDS, dtype=np.int64))
     redelivered: int = 0
     waits: Spread = field(default_factory=Spread)
     responses: Spread = field(default_factory=Spread)
@@ -101,17 +102,17 @@ class Metrics:
             self._count_one(self.by_endpoint.setdefault(endpoint, EndpointMetrics()), mine)
 
     def count_done(self, endpoint: int, waits_s: Times, services_s: Times) -> None:
-        """Counts first deliveries that were done, queued when published, given as waits and service times in seconds."""
+        """Counts messages that were done at once (`runlog.Brief`), given as waits and service times in seconds."""
         metrics = self.by_endpoint.setdefault(endpoint, EndpointMetrics())
         self.rows += len(waits_s)
-        metrics.outcomes[DONE] += len(waits_s)
+        metrics.outcomes[_DONE] += len(waits_s)
         metrics.waits.add(waits_s)
         metrics.responses.add(waits_s + services_s)
         metrics.busy_s += float(services_s.sum())
 
     def _count_one(self, metrics: EndpointMetrics, rows: np.ndarray[Any, Any]) -> None:
-        metrics.outcomes += np.bincount(rows["outcome"], minlength=16)
-        metrics.redelivered += int(np.count_nonzero(rows["attempt"] > 1))
+        metrics.outcomes += np.bincount(rows["outcome"], minlength=KINDS)
+        metrics.redelivered += redelivered(rows)
         started_s, finished_s = rows["started_s"], rows["finished_s"]
         begun = ~np.isnan(started_s)
         if not begun.all():
@@ -119,5 +120,10 @@ class Metrics:
             rows, started_s, finished_s = rows[begun], started_s[begun], finished_s[begun]
         metrics.waits.add(started_s - rows["enqueued_s"])
         metrics.busy_s += float((finished_s - started_s).sum())
-        done = rows["outcome"] == DONE
+        done = rows["outcome"] == _DONE
         metrics.responses.add((finished_s - rows["published_s"])[done])
+
+
+def redelivered(rows: np.ndarray[Any, Any]) -> int:
+    """How many of the rows (of `runlog.ROW`) are deliveries after the first."""
+    return int(np.count_nonzero((rows["attempt"] > 1) & ~np.isnan(rows["delivered_s"])))

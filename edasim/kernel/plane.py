@@ -5,8 +5,8 @@ own queue, and the id comes from SimPy's own counter. So records and events have
 instant SimPy's urgent events first (interrupts, the start of a process, a delivery to a waiting process, the end of the
 run), then whatever was scheduled first, record or event. Nothing depends on the order of a dictionary or a set.
 
-`PlaneEnvironment` is a SimPy environment whose `run` runs all records that come before SimPy's next event, and then that
-event. It never passes an instant at which SimPy could act, because it looks at SimPy's queue before each record.
+`PlaneEnvironment` is a SimPy environment whose `run` runs all records that come before SimPy's next event, and then
+that event. It never passes an instant at which SimPy could act, because it looks at SimPy's queue before each record.
 
 Follows SimPy 4.1 (`core.py`: `Environment.run`, `step`, `peek`, `schedule`; `rt.py` overrides `step` in the same way).
 This is the only module that touches SimPy's private `_now`, `_queue` and `_eid`; `tests/kernel/test_plane.py` holds the
@@ -71,7 +71,7 @@ class PlaneEnvironment(simpy.Environment):
         return min(super().peek(), next_record_s)
 
     def run(self, until: float | Event | None = None) -> Any:
-        """As SimPy's own `run`, up to but not including `until`; an `EdasimError` out of it tells the simulated time."""
+        """As SimPy's own `run`, up to but not including `until`; an `EdasimError` that ends it tells the time."""
         self.running = True
         try:
             self.prepare()

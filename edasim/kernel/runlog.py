@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .metrics import DONE, Metrics
+from .metrics import Metrics
 
 ROW = np.dtype(
     [
@@ -55,9 +55,7 @@ OUTCOMES = (
 )
 """The outcome of a delivery attempt, or of a message that was never delivered; a row holds the index."""
 
-FAILED, REQUEUED, EXPIRED, DROPPED, DEAD_LETTERED, CRASHED, IN_FLIGHT, QUEUED, FILTERED = range(
-    DONE + 1, len(OUTCOMES)
-)
+DONE, FAILED, REQUEUED, EXPIRED, DROPPED, DEAD_LETTERED, CRASHED, IN_FLIGHT, QUEUED, FILTERED = range(len(OUTCOMES))
 NEVER = float("nan")
 PUBLISHER_BITS = 40
 LONG_BUFFER = 4096

@@ -1,7 +1,8 @@
 """`Simulation`: one clock, one message plane, one run log, and named streams of random numbers.
 
 A simulation is built by what registers with it (brokers, sources, services, your own SimPy processes) and then run. Its
-`env` is an ordinary `simpy.Environment`. Left out: real time; for that, SimPy's own `rt` module shows how.
+`env` is an ordinary `simpy.Environment`, and `env.run` may be called as well. Left out: real time; for that, SimPy's
+own `rt` module shows how.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ OpenRows = Callable[[float], Iterable[bytes]]
 class Simulation:
     """One experiment's world: a clock that starts at 0 s, and a log of what happens in it.
 
-    `seed` is a whole number of at least 0. `log` is "full" (rows of all deliveries, up to `max_rows`), "sampled" (all rows
-    of one causal tree in `one_in`) or "metrics" (running statistics only, bounded memory).
+    `seed` is a whole number of at least 0. `log` is "full" (rows of all deliveries, up to `max_rows`), "sampled" (all
+    rows of one causal tree in `one_in`) or "metrics" (running statistics only, bounded memory).
 
     >>> sim = Simulation(seed=7)
     >>> sim.env.now
@@ -40,14 +41,14 @@ class Simulation:
         one_in: int = 100,
     ) -> None:
         self.seed = checks.check_whole(0)("Simulation.seed", seed)
-        level = checks.check_word(LogLevel)("Simulation.log", log)
         self.log = RunLog(
-            level,
+            checks.check_word(LogLevel)("Simulation.log", log),
             checks.check_whole(1)("Simulation.max_rows", max_rows),
             checks.check_whole(1)("Simulation.one_in", one_in),
         )
         self.env = PlaneEnvironment()
         self.env.chore = self.log.flush
+        self.env.prepare = self._start
         self.streams = Streams(self.seed)
         self.nodes: dict[str, Any] = {}
         self.endless: list[str] = []
@@ -55,8 +56,11 @@ class Simulation:
         self._open_rows: list[OpenRows] = []
 
     def on_start(self, start: Callable[[], None]) -> None:
-        """Registers what is to be done at the first `run`, before any event."""
-        self._starts.append(start)
+        """Registers what is to be done when the next run begins, before any event; at once if one is under way."""
+        if self.env.running:
+            start()
+        else:
+            self._starts.append(start)
 
     def on_end(self, open_rows: OpenRows) -> None:
         """Registers who knows of messages that are still queued or in flight when a run ends."""
@@ -65,10 +69,10 @@ class Simulation:
     def at(self, time_s: float, act: Callable[[], None]) -> None:
         """Calls `act()` at `time_s` of simulated time, which must not lie in the past."""
         time_s = checks.check_non_negative("time_s", time_s)
+        if not callable(act):
+            raise checks.refuse("act", act, "give a function without arguments")
         if time_s < self.env.now:
-            raise ConfigurationError(
-                f"time_s is {time_s!r}", field="time_s", value=time_s, remedy=f"it is {self.env.now} s already", at_s=self.env.now
-            )
+            raise self._too_early("time_s", time_s)
         self.env.at(time_s, lambda _now_s, _argument: act())
 
     def node(self, name: str) -> Any:
@@ -88,20 +92,31 @@ class Simulation:
         if until_s is not None:
             until_s = checks.check_positive("until_s", until_s)
             if until_s <= self.env.now:
-                raise ConfigurationError(
-                    f"until_s is {until_s!r}", field="until_s", value=until_s, remedy=f"it is {self.env.now} s already"
-                )
+                raise self._too_early("until_s", until_s)
         elif self.endless:
             raise ConfigurationError(
                 "until_s is missing",
                 field="until_s",
                 remedy=f"say when the run ends: {', '.join(self.endless)} would publish for ever",
             )
-        starts, self._starts = self._starts, []
-        for start in starts:
-            start()
         self.env.run(until=until_s)
-        self.log.flush()
         now_s = float(self.env.now)
-        still_open = [row for open_rows in self._open_rows for row in open_rows(now_s)]
-        return Run(log=self.log, open_rows=still_open, seed=self.seed, until_s=until_s, ended_s=now_s, scenario=scenario, kept=kept)
+        return Run(
+            log=self.log,
+            open_rows=[row for open_rows in self._open_rows for row in open_rows(now_s)],
+            seed=self.seed,
+            until_s=until_s,
+            ended_s=now_s,
+            scenario=scenario,
+            kept=kept,
+        )
+
+    def _start(self) -> None:
+        while self._starts:
+            self._starts.pop(0)()
+
+    def _too_early(self, field: str, time_s: float) -> ConfigurationError:
+        now_s = float(self.env.now)
+        return ConfigurationError(
+            f"{field} is {time_s!r}", field=field, value=time_s, remedy=f"it is {now_s:g} s already", at_s=now_s
+        )

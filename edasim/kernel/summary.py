@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UnknownNameError
-from .metrics import Spread
+from .metrics import KINDS, Spread, redelivered
 from .runlog import (
     CRASHED,
     DEAD_LETTERED,
@@ -24,7 +24,6 @@ from .runlog import (
     FAILED,
     FILTERED,
     IN_FLIGHT,
-    OUTCOMES,
     QUEUED,
     REQUEUED,
     LogLevel,
@@ -38,9 +37,10 @@ if TYPE_CHECKING:
 class Line:
     """What happened at one subscription; times in seconds, NaN where nothing was started.
 
-    Waits are those of attempts that have ended, `mean_response_s` runs from publishing to done. `failed` counts attempts
-    that were refused, `redelivered` attempts after the first, `duplicates` messages done once more (None if the log did
-    not keep all rows), `lost` messages that nobody will do, `waiting` those queued or in flight at the end.
+    Waits are those of attempts that have ended, `mean_response_s` runs from publishing to done. `failed` counts
+    attempts that were refused, `redelivered` attempts after the first, `duplicates` how often a message was done once
+    more (None if the log did not keep all rows), `lost` messages that nobody will do, `waiting` those queued or in
+    flight at the end.
     """
 
     group: str
@@ -136,7 +136,7 @@ class _Totals:
 
     @classmethod
     def of(cls, run: Run, lane: int) -> _Totals:
-        made = cls(np.zeros(16, dtype=np.int64), Spread(), Spread())
+        made = cls(np.zeros(KINDS, dtype=np.int64), Spread(), Spread())
         mine = [endpoint for endpoint, (at, _) in enumerate(run.endpoints) if at == lane]
         for counted in (run.metrics.by_endpoint[i] for i in mine if i in run.metrics.by_endpoint):
             made.outcomes += counted.outcomes
@@ -150,8 +150,8 @@ class _Totals:
 
     def add_open(self, rows: np.ndarray[Any, Any], ended_s: float) -> None:
         """Counts what is queued or in flight, up to the end of the run."""
-        self.outcomes += np.bincount(rows["outcome"], minlength=16)
-        self.redelivered += int(np.count_nonzero(rows["attempt"] > 1))
+        self.outcomes += np.bincount(rows["outcome"], minlength=KINDS)
+        self.redelivered += redelivered(rows)
         left_queue_s = np.where(np.isnan(rows["started_s"]), ended_s, rows["started_s"])
         self.waited_s += float((left_queue_s - rows["enqueued_s"]).sum())
         self.busy_s += float((ended_s - left_queue_s).sum())

@@ -1,8 +1,8 @@
 """What every scenario can: describe itself, go to and from a dictionary, and run.
 
-A scenario is a frozen, checked configuration. It is data: it can be printed, compared, swept and sent to another machine.
-Its dictionary form holds one `kind` per nested configuration, such as "times.Exponential", and can be stored as JSON.
-Left out: functions in scenarios, since they could not be stored.
+A scenario is a frozen, checked configuration. It is data: it can be printed, compared, swept and sent to another
+machine. Its dictionary form holds one `kind` per nested configuration, such as "times.Exponential", and can be stored
+as JSON. Left out: functions in scenarios, since they could not be stored.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from .base import Scenario
 class SingleQueue(Scenario):
     """A source, a subscription and a service with `servers` nodes that share it.
 
-    `arrivals` is a load of `eda.load`, `messages` ends it after so many (None: as long as the load goes on), `service_time`
-    a distribution of `eda.times`, `handover_s` the seconds between the end of one message and the start of the next,
-    `capacity` bounds those that wait (None: no bound).
+    `arrivals` is a load of `eda.load`, `messages` ends it after so many (None: as long as the load goes on),
+    `service_time` a distribution of `eda.times`, `handover_s` the seconds between the end of one message and the start
+    of the next, `capacity` bounds those that wait (None: no bound).
 
     >>> run = SingleQueue(arrivals=load.Constant(rate_per_s=1.0), messages=3).run()
     >>> run.summary()["mail"].done

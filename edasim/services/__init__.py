@@ -1,7 +1,7 @@
 """Sources, services and the load that drives them; the user database and the mail service.
 
-A source publishes by a load, a service works on what it receives in nodes that can crash. Follows queueing theory's words
-(arrivals, service time, servers) for load and time. Left out: governance of calls between services.
+A source publishes by a load, a service works on what it receives in nodes that can crash. Follows queueing theory's
+words (arrivals, service time, servers) for load and time. Left out: governance of calls between services.
 """
 
 from .handling import Acknowledge, Context

@@ -6,12 +6,12 @@ Left out: acknowledging in the middle of a handler; a service acknowledges on de
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..brokers.base import Destination
-from ..brokers.by_hand import send
+from ..brokers.by_hand import publish_from
 from ..errors import HandlerError
 from ..events import Event
 from ..kernel import Simulation
@@ -63,25 +63,37 @@ class Context:
         self.service.publishing.publish(events, self.event, self.root)
 
     def fact(self, kind: str, **detail: Any) -> None:
-        """Appends a fact about this service to the run log, with the id of the event and of its trace."""
-        self.sim.log.fact(
-            self.now_s, kind, self.service.name, event_id=self.event.id, trace_id=self.event.trace_id, **detail
-        )
+        """Appends a fact about this service to the run log, with the id of the event and of its trace.
+
+        It is kept if the event's causal tree is: always in a full log, never in one of metrics only.
+        """
+        if self.sim.log.keeps(self.root):
+            self.sim.log.fact(
+                self.now_s, kind, self.service.name, event_id=self.event.id, trace_id=self.event.trace_id, **detail
+            )
+
+
+class NodeCrashed(BaseException):
+    """Thrown into a generator handler whose node has crashed, so that it releases what it holds.
+
+    Its `finally` and `with` blocks run, nothing else of it does; no error, so `except Exception` does not catch it.
+    """
 
 
 class Publishing:
-    """How one service publishes: its numbers, and where its events go."""
+    """Where one service publishes what its handler returns."""
 
     def __init__(self, sim: Simulation, name: str, to: Destination | None) -> None:
         if to is not None and not hasattr(to, "route"):
             raise checks.refuse("Service.to", to, "give a destination, such as bus.topic('mails')")
+        if to is not None and to.sim is not sim:
+            raise checks.refuse("Service.to", to, "give a destination of the same simulation")
         self.sim = sim
         self.name = name
         self.to = to
-        self._next_number: Callable[[], int] | None = None
 
     def publish(self, returned: Returned, cause: Event, root: int) -> None:
-        """Publishes what a handler of `cause` returned; refuses what is no event."""
+        """Publishes what a handler of `cause` returned, all of it or, if something of it is no event, nothing."""
         for event in self._events(returned):
             if self.to is None:
                 raise HandlerError(
@@ -91,21 +103,24 @@ class Publishing:
                     remedy="give the service a destination (to=…)",
                     at_s=float(self.sim.env.now),
                 )
-            if self._next_number is None:
-                self._next_number = self.sim.log.publisher(self.name)
-            send(self.sim, self.to, event, self.name, self._next_number(), cause=(root, cause))
+            publish_from(self.to, event, self.name, cause, root)
 
     def _events(self, returned: Returned) -> list[Event]:
         if returned is None:
             return []
-        events = [returned] if isinstance(returned, Event) or not isinstance(returned, Iterable) else list(returned)
+        several = isinstance(returned, Iterable) and not isinstance(returned, str | bytes | Mapping)
+        events: list[Any] = list(returned) if several else [returned]  # type: ignore[arg-type]
         for event in events:
             if not isinstance(event, Event):
-                raise HandlerError(
-                    f"the handler of {self.name} returned {event!r}",
-                    field="handler",
-                    value=event,
-                    remedy="return an Event, a list of Events, or None",
-                    at_s=float(self.sim.env.now),
-                )
+                raise self.no_event("returned", event)
         return events
+
+    def no_event(self, did: str, value: Any) -> HandlerError:
+        """The error for a handler that `did` something with a `value` that is no event."""
+        return HandlerError(
+            f"the handler of {self.name} {did} {value!r}",
+            field="handler",
+            value=value,
+            remedy="return an Event, a list of Events, or None; yield SimPy events, such as context.pause(0.1)",
+            at_s=float(self.sim.env.now),
+        )

@@ -1,4 +1,4 @@
-"""Nodes: what can crash and restart. A crash loses what is in the node's memory, and nothing that is stored elsewhere.
+"""Nodes: what can crash and restart. A crash loses what is in a node's memory, and nothing that is stored elsewhere.
 
 Left out: a node that is slow, paused or cut off.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..brokers.base import Message
+from ..brokers.base import Message, Subscription
 from .handling import Acknowledge
 
 if TYPE_CHECKING:
@@ -33,11 +33,14 @@ class Node:
             self.service.subscription.ready(slot, now_s)
 
     def crash(self) -> None:
-        """Fails now: its slots stop, and what they worked on is given back to the broker. A node that is down stays down."""
+        """Fails now: its slots stop, and what they worked on goes back to the broker in the order of publishing.
+
+        What was acknowledged on delivery is lost instead. A node that is down stays down.
+        """
         crash_together([self])
 
     def go_down(self, now_s: float) -> list[Message]:
-        """Stops all slots and takes no more messages; returns what the slots worked on, in order of publishing."""
+        """Stops all slots and takes no more messages; returns what the slots worked on."""
         self.up = False
         in_work = sum(slot.message is not None for slot in self.slots)
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)
@@ -56,17 +59,20 @@ class Node:
 
 
 def crash_together(nodes: Sequence[Node]) -> None:
-    """All these nodes fail at one instant; only then does the broker deliver again what they worked on.
+    """All these nodes fail at one instant; only then do brokers deliver again what they worked on, the oldest first.
 
-    The oldest message goes to the head of its queue. Nodes that are down already stay down.
+    Nodes that are down already stay down.
     """
     lost: list[tuple[Message, Service]] = []
     for node in nodes:
         if node.up:
             lost.extend((message, node.service) for message in node.go_down(float(node.sim.env.now)))
-    for message, service in sorted(lost, key=lambda each: each[0][2:4], reverse=True):
-        now_s = float(service.sim.env.now)
+    lost.sort(key=lambda each: (each[0][2], each[0][0]))
+    back: dict[Subscription, list[Message]] = {}
+    for message, service in lost:
         if service.acknowledge is Acknowledge.ON_DELIVERY:
-            service.subscription.acknowledge(now_s, message)
+            service.subscription.acknowledge(float(service.sim.env.now), message)
         else:
-            service.subscription.give_back(now_s, message)
+            back.setdefault(service.subscription, []).append(message)
+    for subscription, messages in back.items():
+        subscription.give_back(float(subscription.sim.env.now), messages)

@@ -1,12 +1,13 @@
 """Services: consumers with a handler and a service time, running in nodes that can crash and restart.
 
-A service takes messages from one subscription with `nodes` times `concurrency` slots. A slot works on one message at a time:
-it takes it, starts `handover_s` later (the broker's acknowledgement, dispatch and wake-up), is busy for a drawn service time,
-and then calls the handler. What a plain handler does (publish, write) and the acknowledgement happen at one instant. A generator
-handler goes on in simulated time, and a crash can come between its steps. A crashed node loses what its slots
-worked on; the broker delivers it again.
+A service takes messages from one subscription with `nodes` times `concurrency` slots. A slot works on one message at a
+time: it takes it, starts `handover_s` later (the broker's acknowledgement, dispatch and wake-up), is busy for a drawn
+service time, and then calls the handler. What a plain handler does (publish, write) and the acknowledgement happen at
+one instant. A generator handler goes on in simulated time, and a crash can come between its steps. A crashed node loses
+what its slots worked on; the broker delivers it again.
 
-Follows the queueing models of `theory` in its waits. Left out: preemption, priorities among slots, start-up time of nodes.
+Follows the queueing models of `theory` in its waits. Left out: preemption, priorities among slots, start-up time of
+nodes.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class Service:
     their names; `concurrency` the messages that one node works on at once; `handover_s` the seconds between taking
     a message and starting it. `handler(event, context)` returns the events to publish to `to` (none, one or several),
     raises to refuse the message, or is a generator that may `yield` SimPy events and returns the events at its end.
-    `acknowledge` is "after_handling" (a crash or a refusal brings the message back: at least once) or "on_delivery" (it is
-    gone with the node: at most once).
+    `acknowledge` is "after_handling" (a crash or a refusal brings the message back: at least once) or "on_delivery" (it
+    is gone with the node: at most once).
     Its nodes are called `name/0`, `name/1`… and are registered in the simulation.
     """
 
@@ -62,12 +63,13 @@ class Service:
         self.handler = handler
         self.acknowledge: Acknowledge = checks.check_word(Acknowledge)("Service.acknowledge", acknowledge)
         self.publishing = Publishing(self.sim, self.name, to)
+        node_names = self._node_names(nodes)
         self.draw = self.service_time.draws(self.sim.streams.generator(f"service/{name}/service_time"))
         self._draws: dict[str, Callable[[], float]] = {}
-        self.nodes = [Node(self, node_name) for node_name in self._node_names(nodes)]
+        self.nodes = [Node(self, node_name) for node_name in node_names]
         self.sim.log.add_slots(of.lane, self.name, len(self.nodes) * self.concurrency)
-        self.sim.on_start(self._start)
         self.sim.on_end(self._open_rows)
+        self.sim.on_start(self._start)
 
     def draw_for(self, purpose: str) -> float:
         """A number uniform in [0, 1) from this service's own stream for `purpose`."""
@@ -80,21 +82,21 @@ class Service:
         return [Slot(self, node) for _ in range(self.concurrency)]
 
     def _node_names(self, nodes: int | Iterable[str]) -> list[str]:
-        if isinstance(nodes, Iterable):
+        """The names of the nodes, checked before anything is registered."""
+        if isinstance(nodes, Iterable) and not isinstance(nodes, str):
             names = [checks.check_text("Service.nodes", node) for node in nodes]
         else:
             names = [f"{self.name}/{index}" for index in range(checks.check_whole(1)("Service.nodes", nodes))]
         if not names:
             raise checks.refuse("Service.nodes", nodes, "give at least one node")
-        for node_name in names:
-            if node_name in self.sim.nodes:
+        for place, node_name in enumerate(names):
+            if node_name in self.sim.nodes or node_name in names[:place]:
                 raise ConfigurationError(
                     f"a node called {node_name!r} exists already",
                     field="Service.nodes",
                     value=node_name,
                     remedy="give services and nodes names of their own",
                 )
-            self.sim.nodes[node_name] = None
         return names
 
     def _start(self) -> None:
@@ -102,5 +104,5 @@ class Service:
         for node in self.nodes:
             node.start(now_s)
 
-    def _open_rows(self, _now_s: float) -> list[bytes]:
-        return [slot.open_row() for node in self.nodes for slot in node.slots if slot.message is not None]
+    def _open_rows(self, now_s: float) -> list[bytes]:
+        return [slot.open_row(now_s) for node in self.nodes for slot in node.slots if slot.message is not None]

@@ -1,7 +1,8 @@
 """A slot: one message at a time, on the hot path of the message plane.
 
-`take` and `finish` are closures over local names, because they run once per message; everything else of a
-slot runs seldom. A slot whose node crashes forgets its message, so the end that was scheduled for it means nothing any more.
+`take` and `finish` are closures over local names, because they run once per message; everything else of a slot runs
+seldom. A slot whose node crashes forgets its message, so the end that was scheduled for it means nothing any more. The
+message that comes back after a crash is another tuple, so a slot knows its present message by identity.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..brokers.base import Message, event_of
 from ..errors import EdasimError
 from ..kernel.plane import NORMAL, Record
 from ..kernel.runlog import CRASHED, DONE, DROPPED, FAILED, IN_FLIGHT, NEVER, pack_row
-from .handling import Acknowledge, Context, Returned
+from .handling import Acknowledge, Context, NodeCrashed, Returned
 
 if TYPE_CHECKING:
     from .node import Node
@@ -59,12 +60,14 @@ class Slot:
             number, root, published_s, enqueued_s, attempt, _ = message
             delivered_s = slot.delivered_s
             started_s = delivered_s + handover_s
-            if brief is not None and attempt == 1:
+            if brief is not None and attempt == 1 and enqueued_s == published_s:
                 add_wait(started_s - enqueued_s)
                 add_service(now_s - started_s)
             else:
                 append(
-                    pack_row(number, root, published_s, enqueued_s, delivered_s, started_s, now_s, endpoint, attempt, DONE)
+                    pack_row(
+                        number, root, published_s, enqueued_s, delivered_s, started_s, now_s, endpoint, attempt, DONE
+                    )
                 )
             following = slot.message = done(slot, now_s, message)
             if following is None:
@@ -79,26 +82,28 @@ class Slot:
         message, self.message = self.message, None
         if message is None:
             return None
-        self._log(now_s, message, DROPPED if self.service.acknowledge is Acknowledge.ON_DELIVERY else CRASHED)
+        gone = self.service.acknowledge is Acknowledge.ON_DELIVERY
+        self._log(now_s, message, DROPPED if gone else CRASHED)
         process, self._process = self._process, None
         if process is not None and process is not self.sim.env.active_process:
             process.interrupt("crash")
         return message
 
-    def open_row(self) -> bytes:
+    def open_row(self, now_s: float) -> bytes:
         """The row of the message in work when the run ends."""
         assert self.message is not None
-        return self._row(NEVER, self.message, IN_FLIGHT)
+        return self._row(now_s, NEVER, self.message, IN_FLIGHT)
 
-    def _row(self, finished_s: float, message: Message, outcome: int) -> bytes:
+    def _row(self, now_s: float, finished_s: float, message: Message, outcome: int) -> bytes:
         number, root, published_s, enqueued_s, attempt, _ = message
+        starts_s = self.delivered_s + self.service.handover_s
         return pack_row(
             number,
             root,
             published_s,
             enqueued_s,
             self.delivered_s,
-            self.delivered_s + self.service.handover_s,
+            starts_s if starts_s <= now_s else NEVER,
             finished_s,
             self._endpoint,
             attempt,
@@ -106,16 +111,21 @@ class Slot:
         )
 
     def _log(self, now_s: float, message: Message, outcome: int) -> None:
-        self.sim.log.append(self._row(now_s, message, outcome))
+        self.sim.log.add(self._row(now_s, now_s, message, outcome))
 
     def _handle(self, now_s: float, message: Message) -> bool:
-        """Calls the handler. True if it has ended well; otherwise the slot has been taken care of."""
+        """Calls the handler. True if it has ended well; otherwise the slot has been taken care of.
+
+        A handler that crashes its own node runs up to its end, but what it returns or raises then counts no more.
+        """
         event = event_of(self.sim, message)
         context = Context(self.service, self.node, event, message[4], message[1])
         handler = self.service.handler
         assert handler is not None
         try:
             returned = handler(event, context)
+            if self.message is not message:
+                return False
             if isinstance(returned, GeneratorType):
                 self._process = self.sim.env.process(self._go_on(returned, context, message))
                 return False
@@ -130,58 +140,57 @@ class Slot:
     def _go_on(
         self, handling: Generator[Any, Any, Returned], context: Context, message: Message
     ) -> Generator[Any, Any, None]:
-        """Drives a generator handler as a SimPy process; a crash closes it, so that no line of it runs afterwards.
+        """Drives a generator handler as a SimPy process; a crash stops it where it waits.
 
-        If the handler crashes its own node, it runs up to its next `yield`.
+        A handler that crashes its own node runs up to its next `yield`.
         """
         step: Callable[[Any], Any] = handling.send
         value: Any = None
         try:
-            while True:
+            while self.message is message:
                 waited_for = step(value)
                 if self.message is not message:
-                    handling.close()
-                    return
+                    break
+                if not isinstance(waited_for, simpy.Event):
+                    raise self.service.publishing.no_event("yielded", waited_for)
                 try:
                     value = yield waited_for
                     step = handling.send
-                except simpy.Interrupt:
-                    handling.close()
-                    return
                 except Exception as failure:  # noqa: BLE001 - what a waited-for event failed with is the handler's
                     step, value = handling.throw, failure
         except StopIteration as end:
-            if self.message is not message:
-                return
-            context.publish(end.value)
+            if self.message is message:
+                context.publish(end.value)
+                self._complete(context.now_s, message)
         except EdasimError:
             raise
         except Exception as failure:  # noqa: BLE001 - as in `_handle`
-            self._process = None
             self._refuse(context.now_s, message, failure)
-            return
-        self._process = None
-        self._complete(context.now_s, message)
+        else:
+            _stop(handling)
 
     def _complete(self, now_s: float, message: Message) -> None:
         self._log(now_s, message, DONE)
-        self.message = None
+        self.message = self._process = None
         following = self.service.subscription.done(self, now_s, message)
         if following is not None:
             self.take(now_s, following)
 
     def _refuse(self, now_s: float, message: Message, failure: Exception) -> None:
-        self.sim.log.fact(
-            now_s,
-            "handler_failed",
-            self.service.name,
-            node=self.name,
-            event_id=event_of(self.sim, message).id,
-            attempt=message[4],
-            error=f"{type(failure).__name__}: {failure}",
-        )
+        if self.message is not message:
+            return
+        if self.sim.log.keeps(message[1]):
+            self.sim.log.fact(
+                now_s,
+                "handler_failed",
+                self.service.name,
+                node=self.name,
+                event_id=event_of(self.sim, message).id,
+                attempt=message[4],
+                error=f"{type(failure).__name__}: {failure}",
+            )
         subscription = self.service.subscription
-        self.message = None
+        self.message = self._process = None
         if self.service.acknowledge is Acknowledge.ON_DELIVERY:
             outcome = FAILED
             subscription.acknowledge(now_s, message)
@@ -189,6 +198,18 @@ class Slot:
             outcome = subscription.refuse(now_s, message)
         self._log(now_s, message, outcome)
         subscription.ready(self, now_s)
+
+
+def _stop(handling: Generator[Any, Any, Any]) -> None:
+    """Ends a handler whose node has crashed: its `finally` and `with` blocks run, nothing else of it does.
+
+    SimPy's `with resource.request()` does not release what it holds when a generator is only closed.
+    """
+    try:
+        handling.throw(NodeCrashed())
+    except (NodeCrashed, StopIteration):
+        return
+    handling.close()
 
 
 def _ignore(_time_s: float) -> None:

@@ -1,13 +1,13 @@
 """Sources: what publishes events by a load, whether anyone receives them or not.
 
-An open source publishes at the instants of its load. A closed one has users who wait until their message has left the
-subscription for good before they think and ask again (Little's law then bounds what they can ask for). Left out: a publisher that
-is held back by its broker; brokers that do so bring it along.
+An open source publishes at the instants of its load, counted from when it was made. A closed one has users who wait
+until their message has left one of its subscriptions for good before they think and ask again (Little's law then bounds
+what they can ask for). Left out: a publisher that is held back by its broker; brokers that do so bring it along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import checks
@@ -16,7 +16,7 @@ from ..errors import HandlerError
 from ..events import Event, uri_reference
 from ..kernel.plane import NORMAL, Record
 from ..kernel.runlog import running_number
-from .load import Closed, Load, check_load
+from .load import Arrivals, Closed, Load, check_load
 
 NewEvent = Callable[["Occasion"], Event]
 """Makes the event of an occasion; may leave out id and source, which the source fills in."""
@@ -49,6 +49,8 @@ class Source:
         if not callable(event):
             checks.check_text("Source.event", event)
         self.load = check_load("Source.load", load)
+        if isinstance(self.load, Closed) and not hasattr(to, "on_settled"):
+            raise checks.refuse("Source.to", to, "give a closed load to a destination that tells what is settled")
         self.to = to
         self.sim = to.sim
         self._event = event
@@ -60,15 +62,13 @@ class Source:
         if isinstance(self.load, Closed):
             self._drive_closed(self.load)
         else:
-            if self.load.endless:
-                self.sim.endless.append(name)
-            instants_s = self.load.arrivals_s(self.sim.streams.generator(f"source/{name}"))
-            self._drive_open(instants_s.__next__)
+            self._drive_open(self.load)
 
     def _made_again(self, number: int, _published_s: float) -> Event:
         """An event that is the same whenever it is made, so it need not be kept."""
         assert isinstance(self._event, str)
-        return Event(type=self._event, source=uri_reference(self.name), id=f"{self.name}-{number}", subject=self._subject)
+        source = uri_reference(self.name)
+        return Event(type=self._event, source=source, id=f"{self.name}-{number}", subject=self._subject)
 
     def _made_now(self, now_s: float, number: int) -> Event:
         """The event of this very occasion, kept in the log."""
@@ -88,7 +88,10 @@ class Source:
         self.sim.log.keep_event(number, number, event)
         return event
 
-    def _drive_open(self, next_instant: Callable[[], float]) -> None:
+    def _drive_open(self, load: Arrivals) -> None:
+        if load.endless:
+            self.sim.endless.append(self.name)
+        next_instant = self._instants(load).__next__
         next_number, next_id, new_event, to = self._next_number, self.sim.env.next_id, self._new_event, self.to
 
         def arrive(now_s: float, _: Any) -> Record | None:
@@ -107,12 +110,16 @@ class Source:
             return
         self.sim.env.at(first_s, arrive)
 
+    def _instants(self, load: Arrivals) -> Iterator[float]:
+        instants_s = load.arrivals_s(self.sim.streams.generator(f"source/{self.name}"))
+        made_s = float(self.sim.env.now)
+        return instants_s if made_s == 0.0 else map(made_s.__add__, instants_s)
+
     def _drive_closed(self, load: Closed) -> None:
         """Each user thinks, publishes, waits until the message is settled, and thinks again."""
-        if not hasattr(self.to, "on_settled"):
-            raise checks.refuse("Source.load", load, "give a closed load to a destination that tells what is settled")
         self.sim.endless.append(self.name)
         think = load.think_time.draws(self.sim.streams.generator(f"source/{self.name}"))
+        env = self.sim.env
         mine: set[int] = set()
 
         def ask(now_s: float, _: Any) -> None:
@@ -124,8 +131,9 @@ class Source:
         def settled(now_s: float, message: Message) -> None:
             if message[0] in mine:
                 mine.remove(message[0])
-                self.sim.env.at(now_s + think(), ask)
+                env.at(now_s + think(), ask)
 
-        self.to.on_settled(settled)
+        on_settled: Callable[[Callable[[float, Message], None]], None] = self.to.on_settled  # type: ignore[attr-defined]
+        on_settled(settled)
         for _ in range(load.users):
-            self.sim.env.at(think(), ask)
+            env.at(env.now + think(), ask)

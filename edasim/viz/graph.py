@@ -108,8 +108,8 @@ def _split(stations: list[Station], pairs: Sequence[tuple[int, int]], back: Sequ
     """Adds a receiving side for each station that hears only echoes of itself; returns who receives for whom."""
     receiver = list(range(len(stations)))
     for station in range(len(stations)):
-        heard = [(origin, back[number]) for number, (origin, target) in enumerate(pairs) if target == station]
-        if heard and all(is_back and origin != station for origin, is_back in heard):
+        heard = [back[number] for number, (_, target) in enumerate(pairs) if target == station]
+        if heard and all(heard):
             receiver[station] = len(stations)
             stations.append(Station(stations[station].name, echo=True))
     return receiver

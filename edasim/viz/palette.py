@@ -68,8 +68,8 @@ class Role:
 
     @property
     def ink(self) -> str:
-        """The colour for text on this role's colour: dark or white, whichever has more contrast."""
-        return max((INK, GROUND), key=lambda ink: contrast(ink, self.colour))
+        """The colour for text on this role's colour: black or white, whichever has more contrast."""
+        return max((BLACK, GROUND), key=lambda ink: contrast(ink, self.colour))
 
 
 def _role(name: str, words: str, colour: str, shape: Shape, letter: str, pattern: Pattern = Pattern.SOLID) -> Role:

@@ -153,16 +153,19 @@ def _publisher(block: Box, station: Station) -> str:
 
 
 BOLD = ' font-weight="600"'
+HEADING_FIT = 13.5
+"""The font size that bold text of size 13 is as wide as."""
 
 
 def _service(planned: Plan, number: int, station: Station) -> str:
     block, box = planned.stage.blocks[number], planned.stage.boxes[number]
-    role_words = " (receives)" if station.echo else ""
     first = planned.stage.queues[station.lanes[0]].box
     room = block.width if box.y > first.y - LANE_LABEL else first.width
+    heading = f"{station.name} (receives)" if station.echo else station.name
+    heading = heading if fit(heading, room, size=HEADING_FIT) == heading else fit(station.name, room, size=HEADING_FIT)
     parts = [
         f"<g><title>{escape(station.name)}</title>",
-        label(block.x, first.y - LANE_LABEL - 6, fit(station.name + role_words, room, size=13.5), size=13, more=BOLD),
+        label(block.x, first.y - LANE_LABEL - 6, heading, size=13, more=BOLD),
         "</g>",
         _panel(box),
     ]

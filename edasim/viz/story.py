@@ -43,7 +43,7 @@ def _words(field: str, value: object) -> str:
 MESSAGES = (StepKind.MESSAGE, StepKind.LOST, StepKind.AGAIN)
 LOOKS = {
     StepKind.WORK: ("", 0.0, ""),
-    StepKind.NOTE: ("mail", 5.0, ""),
+    StepKind.NOTE: ("message", 4.0, ""),
     StepKind.CRASH: ("crashed", 8.0, "crash"),
     StepKind.RESTART: ("done", 7.0, "up again"),
 }
@@ -81,13 +81,18 @@ class Step:
         return self.time_s if self.until_s is None else self.until_s
 
     @property
+    def needs_a_line(self) -> bool:
+        """Whether it is drawn with words or an arrow, and not as a bar alone."""
+        return self.kind is not StepKind.WORK or bool(self.label)
+
+    @property
     def sentence(self) -> str:
         """The step in words, without its time."""
         words = {
             StepKind.MESSAGE: f"{self.origin} sends {self.label} to {self.target}",
             StepKind.AGAIN: f"{self.origin} hands {self.label} to {self.target} again",
             StepKind.LOST: f"{self.label} from {self.origin} to {self.target} is lost",
-            StepKind.WORK: f"{self.target} works: {self.label}",
+            StepKind.WORK: f"{self.target} works" + (f": {self.label}" if self.label else ""),
             StepKind.NOTE: f"{self.target}: {self.label}",
             StepKind.CRASH: f"{self.target} crashes" + (f": {self.label}" if self.label else ""),
             StepKind.RESTART: f"{self.target} is up again" + (f": {self.label}" if self.label else ""),
@@ -113,7 +118,7 @@ def storyline(rows: Iterable[Step | Sequence[Any]], title: str = "Storyline") ->
     level: dict[float, int] = {}
     for step in steps:
         shift = level.get(step.time_s, 0)
-        level[step.time_s] = shift + 1
+        level[step.time_s] = shift + step.needs_a_line
         parts.append(_draw(step, x_of, y_of, shift * ROW_WITH_MORE, spread))
     text = "\n".join([f"{title}: {len(steps)} steps.", *(f"{step.time_s:.3f} s: {step.sentence}" for step in steps)])
     return Picture(svg=document(width, bottom + FOOT, parts, title), alt=title, text=text)
@@ -135,7 +140,7 @@ def _instants(steps: Sequence[Step]) -> tuple[dict[float, float], float]:
     """The height of each instant; one with several steps gets more room."""
     starts: dict[float, int] = {}
     for step in steps:
-        starts[step.time_s] = starts.get(step.time_s, 0) + 1
+        starts[step.time_s] = starts.get(step.time_s, 0) + step.needs_a_line
         starts.setdefault(step.end_s, 0)
     y, heights = TOP + ROW, {}
     for instant in sorted(starts):

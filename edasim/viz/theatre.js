@@ -46,7 +46,7 @@
   const covers = [...document.querySelectorAll("[data-down]")];
   const waiting = new Int32Array(D.lanes.length), line = new Float64Array(D.lanes.length);
   const counts = D.stations.map(() => new Int32Array(D.outcomes.length));
-  let now = 0, playing = false, speed = 1, stamp = 0, chosen = -1, wanted = true;
+  let now = 0, playing = false, speed = 1, stamp = 0, chosen = -1, byItself = true;
 
   const cell = (lane, place) => {
     const q = D.lanes[lane], last = q.perRow * q.rows - 1, p = Math.min(place, last);
@@ -153,6 +153,7 @@
   const list = happenings.filter((h) => h[0] >= 0 && h[0] <= D.span).sort((a, b) => a[0] - b[0]);
 
   function toEvent(forward) {
+    byItself = false;
     pause();
     const near = unit * 0.5;
     const next = forward ? list.find((h) => h[0] > now + near) : list.findLast((h) => h[0] < now - near);
@@ -174,36 +175,37 @@
   }
   function seek(t) { now = Math.max(0, Math.min(D.span, t)); draw(); if (!playing) pause(); }
 
-  $("play").onclick = () => { wanted = !playing; playing ? pause() : play(); };
+  $("play").onclick = () => { byItself = false; playing ? pause() : play(); };
   $("back").onclick = () => toEvent(false);
   $("next").onclick = () => toEvent(true);
   $("speed").onchange = (e) => { speed = +e.target.value; };
-  $("scrub").oninput = (e) => { wanted = false; if (playing) pause(); seek(e.target.value * unit); };
+  $("scrub").oninput = (e) => { byItself = false; if (playing) pause(); seek(e.target.value * unit); };
   if ($("longest")) $("longest").onclick = () => {
-    wanted = false; pause(); chosen = D.longest;
+    byItself = false; pause(); chosen = D.longest;
     now = Math.min(D.span, taken[chosen] === Infinity ? D.span : arrived[chosen]);
     draw(1e-9); tell(chosen);
   };
   $("messages").addEventListener("click", (e) => { const i = marks.indexOf(e.target); if (i >= 0) { chosen = i; draw(); tell(i); } });
   $("strip").addEventListener("click", (e) => {
     const box = $("strip").getBoundingClientRect();
-    wanted = false; pause(); seek(D.span * clamp((e.clientX - box.left) / box.width));
+    byItself = false; pause(); seek(D.span * clamp((e.clientX - box.left) / box.width));
   });
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|BUTTON)$/.test(e.target.tagName)) return;
     if (e.key === " ") $("play").click();
-    else if (e.key === "ArrowRight") { wanted = false; toEvent(true); }
-    else if (e.key === "ArrowLeft") { wanted = false; toEvent(false); }
-    else if (e.key === "Home") seek(0);
-    else if (e.key === "End") seek(D.span);
+    else if (e.key === "ArrowRight") toEvent(true);
+    else if (e.key === "ArrowLeft") toEvent(false);
+    else if (e.key === "Home") { byItself = false; seek(0); }
+    else if (e.key === "End") { byItself = false; seek(D.span); }
     else return;
     e.preventDefault();
   });
   draw();
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) wanted = false;
   pause();
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  calm.addEventListener("change", () => { if (calm.matches && byItself) { pause(); seek(0); } });
   new IntersectionObserver((seen) => {
     const visible = seen[seen.length - 1].isIntersecting;
-    if (visible && wanted && !playing && now < D.span) play(); else if (!visible && playing) pause();
+    if (visible && byItself && !calm.matches && !playing && now < D.span) play(); else if (!visible && playing) pause();
   }).observe($("stage"));
 })();

@@ -104,7 +104,8 @@ def test_200_seeds_of_crashes_lose_nothing(block: int) -> None:
 
 
 def sent_again(run: Run) -> set[str]:
-    """The mails that at-least-once allows to arrive twice: redelivered after a crash, or sent again for want of an answer."""
+    """The mails that at-least-once allows to arrive twice: redelivered after a crash, or sent again for want of an
+    answer."""
     return {
         fact.detail["mail_id"]
         for fact in run.fact_list

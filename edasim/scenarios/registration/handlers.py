@@ -7,7 +7,9 @@ with the trace of its user, so that one user's story can be told afterwards.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 from ...events import Event
@@ -81,6 +83,7 @@ class MailService:
         arrived: Callable[[Event], None],
         sender: Sender,
         caching_s: float,
+        connecting_s: float,
         answer_timeout_s: float,
         send_attempts: int,
     ) -> None:
@@ -92,6 +95,7 @@ class MailService:
         self._arrived = arrived
         self._sender = sender
         self._caching_s = caching_s
+        self._connecting_s = connecting_s
         self._answer_timeout_s = answer_timeout_s
         self._send_attempts = send_attempts
 
@@ -108,21 +112,30 @@ class MailService:
         new = self._cache.keep(mail_id, welcome_mail(mail_id, user["name"], user["email"]))
         context.fact("mail_cached", user_id=user["user_id"], mail_id=mail_id, new=new)
         for attempt in range(1, self._send_attempts + 1):
-            context.fact("mail_sent", user_id=user["user_id"], mail_id=mail_id, **{"try": attempt})
-            delays_s = self._transfer(context.now_s)
-            answers_s: tuple[float, ...] = ()
-            if delays_s:
-                yield context.pause(delays_s[0])
-                for _copy in delays_s:
-                    self._accept(event, context, mail_id)
-                answers_s = self._answer(context.now_s)
-            if answers_s:
-                yield context.pause(answers_s[0])
+            if self._connecting_s > 0.0:
+                yield context.pause(self._connecting_s)
+            answered_s, what = self._hand_over(event, context, mail_id, attempt)
+            if answered_s <= self._answer_timeout_s:
+                yield context.pause(answered_s)
                 return
-            what = "answer_lost" if delays_s else "mail_lost"
-            context.fact(what, user_id=user["user_id"], mail_id=mail_id, **{"try": attempt})
             yield context.pause(self._answer_timeout_s)
+            context.fact(what, user_id=user["user_id"], mail_id=mail_id, **{"try": attempt})
         raise NoAnswer(f"no answer from the mail provider in {self._send_attempts} attempts")
+
+    def _hand_over(self, event: Event, context: Context, mail_id: str, attempt: int) -> tuple[float, str]:
+        """Gives the mail to the network. Returns the seconds until its answer is here (inf: never), and what is wrong then.
+
+        From here on it travels by itself: it arrives even if the mail service dies.
+        """
+        sent_s = context.now_s
+        context.fact("mail_sent", user_id=event.data["user_id"], mail_id=mail_id, **{"try": attempt})
+        delays_s = self._transfer(sent_s)
+        for delay_s in delays_s:
+            context.sim.at(sent_s + delay_s, partial(self._accept, event, context, mail_id))
+        if not delays_s:
+            return math.inf, "mail_lost"
+        answers_s = self._answer(sent_s + delays_s[0])
+        return (delays_s[0] + answers_s[0], "answer_late") if answers_s else (math.inf, "answer_lost")
 
     def _accept(self, event: Event, context: Context, mail_id: str) -> None:
         """The provider's side: the mail goes into the mailbox, unless its key says that it is there already."""

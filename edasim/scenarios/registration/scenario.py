@@ -72,6 +72,7 @@ class Registration(Scenario):
     """
 
     users_per_s: float = checks.positive(default=20.0)
+    arrivals: load.Load | None = checks.optional(load.check_load, default=None)
     users: int | None = checks.optional(checks.check_whole(1), default=None)
     spam_ratio: float = checks.ratio(default=0.1)
     broker: Any = checks.kind(object, "a broker, such as MemoryBus()", default=MemoryBus())
@@ -80,6 +81,7 @@ class Registration(Scenario):
     database_time: times.Times = checks.checked(times.check_times, default=times.Exponential(mean_s=0.01))
     user_management_nodes: int = checks.at_least(1, default=1)
     caching_s: float = checks.positive(default=0.005)
+    connecting_s: float = checks.non_negative(default=0.0)
     mail_link: Link = checks.kind(
         Link,
         "a Link(latency=…, loss_ratio=…)",
@@ -120,7 +122,7 @@ class Registration(Scenario):
         users, mails, provider = UserDatabase(self.database), MailCache(self.mail_folder), MailProvider()
         self._add_deciders(wiring, users)
         self._add_mail(sim, wiring, users, mails, provider)
-        arrivals = load.Poisson(rate_per_s=self.users_per_s)
+        arrivals = self.arrivals or load.Poisson(rate_per_s=self.users_per_s)
         Source(
             USERS,
             load=arrivals if self.users is None else arrivals.first(self.users),
@@ -160,6 +162,7 @@ class Registration(Scenario):
             arrived=self._readers(sim, wiring),
             sender=self.sender,
             caching_s=self.caching_s,
+            connecting_s=self.connecting_s,
             answer_timeout_s=self.answer_timeout_s,
             send_attempts=self.send_attempts,
         )
