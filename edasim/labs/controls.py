@@ -7,6 +7,7 @@ slider or a choice of words does not belong into a lab.
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 from typing import Any, Protocol
@@ -126,6 +127,58 @@ class Slider:
         )
 
 
+def check_rising(field: str, value: Any) -> tuple[float, ...]:
+    """Two or more finite numbers, each above the one before."""
+    given = tuple(value) if isinstance(value, tuple | list) else ()
+    kept = tuple(check_number(field, each) for each in given)
+    if len(kept) < 2 or any(low >= high for low, high in itertools.pairwise(kept)):
+        raise checks.refuse(field, value, "give two or more numbers in rising order")
+    return kept
+
+
+@checks.configuration
+class Stops:
+    """One of a few numbers in rising order: a slider for a range too wide for equal steps, such as 200 to 20,000."""
+
+    name: str = checks.checked(check_name)
+    stops: tuple[float, ...] = checks.checked(check_rising)
+    default: float = checks.checked(check_number)
+    unit: str = checks.kind(str, "the unit as a text, empty for none")
+    question: str = checks.text()
+    label: str | None = checks.optional(checks.check_text, default=None)
+
+    def check(self) -> None:
+        """The default is a stop."""
+        self.kept(self.default)
+        check_question("Stops.question", self.question)
+
+    def kept(self, value: Any) -> float:
+        """The value if it is one of the stops."""
+        for stop in self.stops:
+            if stop == value and not isinstance(value, bool):
+                return stop
+        raise checks.refuse(self.name, value, f"give one of {', '.join(f'{stop:g}' for stop in self.stops)}")
+
+    def in_words(self, value: Any) -> str:
+        """Such as "messages 1,000"."""
+        return f"{self.label or self.name.replace('_', ' ')} {value:,} {self.unit}".rstrip()
+
+    def widget(self) -> Any:
+        """A slider from stop to stop that reports while it moves."""
+        import ipywidgets as widgets
+
+        named = self.label or self.name.replace("_", " ")
+        return widgets.SelectionSlider(
+            options=[(f"{stop:,}", stop) for stop in self.stops],
+            value=self.default,
+            description=f"{named} ({self.unit})" if self.unit else named,
+            tooltip=self.question,
+            continuous_update=True,
+            style=WIDE,
+            layout=widgets.Layout(width="22em"),
+        )
+
+
 def check_words(field: str, value: Any) -> tuple[str, ...]:
     """Two or more different texts."""
     texts = tuple(value) if isinstance(value, tuple | list) else ()
@@ -184,7 +237,7 @@ def check_question(field: str, value: str) -> None:
 def check_controls(field: str, value: Any) -> tuple[Control, ...]:
     """One to four controls with different names."""
     controls = tuple(value) if isinstance(value, tuple | list) else ()
-    if not controls or not all(isinstance(control, Slider | Choice) for control in controls):
+    if not controls or not all(isinstance(control, Slider | Stops | Choice) for control in controls):
         raise checks.refuse(field, value, "give sliders and choices")
     if len(controls) > MOST_CONTROLS:
         raise ConfigurationError(

@@ -1,7 +1,8 @@
 """A lab: a question that a learner explores with a few controls and a live picture.
 
 A `Lab` is a frozen description. Called, it builds the widget; `draw(**values)` gives the same picture without one,
-for readers without a kernel and for tests; `ten_seeds(**values)` gives the numbers behind the button of that name.
+for readers without a kernel and for tests; `ten_seeds(**values)` gives the numbers behind the button of that name,
+`draw_ten_seeds(**values)` their picture.
 Left out: what is simulated and how it is drawn; that is each lab's own (`edasim/labs/<name>_lab.py`).
 """
 
@@ -15,7 +16,7 @@ from ..errors import UnknownNameError
 from ..viz import Picture
 from .controls import Control, check_controls
 from .runner import Ticket
-from .spread import SEEDS, Metric, Spread, check_function
+from .spread import SEEDS, Metric, Spread, check_function, one_by_one
 
 Values = Mapping[str, Any]
 """A value for every control, by name."""
@@ -36,7 +37,8 @@ class Lab:
     """A title, at most four controls, a simulation, a picture of its model, and numbers to repeat with ten seeds.
 
     `simulate(values, seed)` returns a model of the lab's own; it is pure. `picture(model, pinned)` draws it; `pinned`
-    is an earlier model to show in grey behind it, or None.
+    is an earlier model to show in grey behind it, or None. `repeats(spreads)` draws the numbers of ten seeds, one spread
+    for each metric.
     """
 
     title: str = checks.text()
@@ -44,6 +46,7 @@ class Lab:
     simulate: Callable[[Values, int], Any] = checks.checked(check_function)
     picture: Callable[[Any, Any], Picture] = checks.checked(check_function)
     metrics: tuple[Metric, ...] = checks.checked(check_metrics)
+    repeats: Callable[[tuple[Spread, ...]], Picture] = checks.checked(check_function, default=one_by_one)
     first_seed: int = checks.at_least(0, default=1)
 
     def values(self, given: Values) -> dict[str, Any]:
@@ -76,6 +79,10 @@ class Lab:
         """The lab's numbers for ten seeds, from `seed` on: one spread for each metric."""
         seed = check_seed("seed", self.first_seed if seed is None else seed)
         return self.spreads(self.values(values), seed, UNHURRIED)
+
+    def draw_ten_seeds(self, *, seed: int | None = None, **values: Any) -> Picture:
+        """The picture that the button "Ten seeds" adds, for these values: the static twin of the button."""
+        return self.repeats(self.ten_seeds(seed=seed, **values))
 
     def spreads(self, values: Values, seed: int, ticket: Ticket) -> tuple[Spread, ...]:
         """As `ten_seeds`, for values that are checked already; gives up between two seeds if it is no longer wanted."""

@@ -79,3 +79,16 @@ class Spread:
         interval = self.interval
         drawn = dots_svg(self.values, (interval.low, interval.high), self.truth, self.label, self.unit)
         return dataclasses.replace(drawn, text=self.text)
+
+
+def one_by_one(spreads: tuple[Spread, ...]) -> Picture:
+    """The pictures of the spreads, one under the other."""
+    first, *others = [spread.to_picture() for spread in spreads]
+    if not others:
+        return first
+    every = (first, *others)
+    return Picture(
+        html="".join(picture.svg for picture in every),
+        alt="; ".join(picture.alt for picture in every),
+        text="\n".join(picture.text for picture in every),
+    )

@@ -21,7 +21,6 @@ from ..viz import Picture
 from . import runner
 from .controls import WIDE
 from .lab import UNHURRIED, Lab, Values
-from .spread import Spread
 
 STYLE = """<style>
 .edasim-lab-picture { transition: opacity .1s; min-height: 3em }
@@ -54,7 +53,7 @@ class View:
 
     model: Any
     picture: Picture
-    spreads: tuple[Spread, ...]
+    repeats: Picture | None
 
 
 class LabBox(widgets.VBox):  # type: ignore[misc]
@@ -118,8 +117,8 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
         model = self.lab.simulate(values, request.seed)
         behind = None if request.pinned is None else request.pinned.model
         picture = self.lab.picture(model, behind)
-        spreads = self.lab.spreads(values, request.seed, ticket) if request.with_spread else ()
-        return View(model, picture, spreads)
+        repeats = self.lab.repeats(self.lab.spreads(values, request.seed, ticket)) if request.with_spread else None
+        return View(model, picture, repeats)
 
     def _show_first(self) -> None:
         """Computes the first picture at once, so that the widget never appears empty."""
@@ -139,7 +138,7 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
         else:
             self.shown = (request, view)
             self.picture.value = marked(outcome.generation, "ready", view.picture.to_html())
-            self.spread.value = "".join(each.to_picture().to_html() for each in view.spreads)
+            self.spread.value = "" if view.repeats is None else view.repeats.to_html()
             self.status.value = said(f"Pinned, in grey: {request.pinned.words}." if request.pinned else "")
         self.picture.remove_class("edasim-lab-computing")
 

@@ -16,7 +16,8 @@ from ..errors import StateError
 from . import palette
 from .picture import Picture
 from .svg import escape, say
-from .traffic import Floats, Replayable, Traffic, missing_sentences, traffic, waiting_changes
+from .traffic import Floats, Replayable, Traffic, traffic, waiting_changes
+from .words import missing_sentences
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,8 @@ from . import palette
 from .chart import Axis, axis_across, axis_up, bars, post, step_columns, step_line
 from .picture import Picture
 from .svg import STAMP, area, document, label, polyline, rect, say, short
-from .traffic import Floats, Replayable, Traffic, missing_sentences, serving_changes, traffic, waiting_changes
+from .traffic import Floats, Replayable, Traffic, serving_changes, traffic, waiting_changes
+from .words import missing_sentences
 
 WIDTH, LEFT, RIGHT = 640.0, 52.0, 16.0
 QUANTILES = (0.50, 0.95, 0.99)

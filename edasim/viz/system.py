@@ -15,7 +15,8 @@ from . import palette, scenery
 from .chart import HALO
 from .picture import Picture
 from .svg import STAMP, document, label, rect, say
-from .traffic import Replayable, Traffic, missing_sentences, of_node, outages, traffic
+from .traffic import Replayable, Traffic, of_node, outages, traffic
+from .words import missing_sentences
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,19 +25,8 @@ from . import palette, scenery
 from .chart import HALO, Axis, Scale, axis_across, step_line
 from .picture import Picture
 from .svg import FONT, STAMP, area, escape, label, line, rect, short, stamped
-from .traffic import (
-    Floats,
-    Replayable,
-    Traffic,
-    longest_wait,
-    missing_sentences,
-    of_node,
-    outages,
-    outcome_sentence,
-    traffic,
-    wait_sentences,
-    waiting_changes,
-)
+from .traffic import Floats, Replayable, Traffic, of_node, outages, traffic, waiting_changes
+from .words import longest_wait, missing_sentences, outcome_sentence, wait_sentences
 
 STRIP_HEIGHT, LEGEND_HEIGHT, BARS_HEIGHT = 104.0, 30.0, 82
 NOT_FINAL = ("in_flight", "queued")

@@ -80,9 +80,9 @@ def test_every_outcome_has_a_role():
 
 def test_unknown_names_are_errors_that_tell_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'waiting'"):
-        palette.role("waitin")
+        palette.role("waiting_")
     with pytest.raises(UnknownNameError, match="did you mean 'dropped'"):
-        palette.outcome_role("droped")
+        palette.outcome_role("dropped_")
 
 
 @pytest.mark.parametrize("name", palette.ROLES)

@@ -126,7 +126,7 @@ def test_wrong_durations_are_refused(queue_run, seconds):
 
 def test_an_unknown_service_is_an_error(queue_run):
     with pytest.raises(UnknownNameError, match="did you mean 'mail'"):
-        theatre(queue_run(5), around="mial")
+        theatre(queue_run(5), around="mail_")
 
 
 def test_a_real_run_around_its_service():

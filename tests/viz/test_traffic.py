@@ -7,6 +7,7 @@ from edasim.errors import ConfigurationError, StateError, UnknownNameError
 from edasim.kernel import Simulation
 from edasim.kernel.runlog import Fact, Lane
 from edasim.viz import traffic as t
+from edasim.viz import words
 
 MAILS = Lane("memory", "mails", "mail")
 NAN = float("nan")
@@ -22,7 +23,7 @@ def three(rows):
 
 
 def test_who_waited_longest_and_behind_whom(three):
-    said = t.wait_sentences(t.traffic(three.run(6.0)))
+    said = words.wait_sentences(t.traffic(three.run(6.0)))
     assert said == [
         "Longest wait: message 1 of web waited 2 s at mail, from 2.000 s, until its service started.",
         "When it came, 0 waited before it and 1 was in service.",
@@ -33,13 +34,13 @@ def test_who_waited_longest_and_behind_whom(three):
 def test_a_wait_that_is_not_over_counts_up_to_the_end(three):
     shown = t.traffic(three.run(6.0), until_s=3.5)
     assert shown.waits_s.tolist() == [0.0, 1.5, 0.5]
-    assert "waited 1.5 s at mail, from 2.000 s, and was still waiting at the end." in t.wait_sentences(shown)[0]
+    assert "waited 1.5 s at mail, from 2.000 s, and was still waiting at the end." in words.wait_sentences(shown)[0]
     assert shown.outcome_counts() == {"in_flight": 1, "queued": 2}
 
 
 def test_nobody_waited(rows):
     rows.add(0, "web", MAILS, 1.0, 1.0, 2.0, "mail/0")
-    assert t.wait_sentences(t.traffic(rows.run(3.0))) == ["Nobody waited."]
+    assert words.wait_sentences(t.traffic(rows.run(3.0))) == ["Nobody waited."]
 
 
 def test_levels_over_time(three):
@@ -66,7 +67,7 @@ def test_a_window_keeps_what_is_under_way_in_it(three):
 def test_too_many_deliveries_end_the_window_earlier(three):
     shown = t.traffic(three.run(6.0), at_most=2)
     assert (shown.number.tolist(), shown.until_s, shown.left_out) == ([0, 1], 3.0, 1)
-    assert t.missing_sentences(shown) == ["1 later deliveries are left out."]
+    assert words.missing_sentences(shown) == ["1 later delivery is left out."]
     with pytest.raises(ConfigurationError, match=r"3 deliveries are under way at 3\.5 s.*give at least 4"):
         t.traffic(three.run(6.0), from_s=3.5, at_most=1)
 
@@ -139,7 +140,7 @@ def test_a_run_without_deliveries_kept_says_so():
 def test_a_sampled_log_is_told(three):
     run = three.run(6.0)
     run.has_all_rows = False
-    assert "only some of the deliveries" in t.missing_sentences(t.traffic(run))[0]
+    assert "only some of the deliveries" in words.missing_sentences(t.traffic(run))[0]
 
 
 def test_a_lane_that_nothing_joined_has_no_peak(rows):
