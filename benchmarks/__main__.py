@@ -27,7 +27,7 @@ LATER = [
 def arguments(given: list[str]) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds per workload (5)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds per workload (9)")
     parser.add_argument("--messages", type=int, default=200_000, help="messages per run (200000)")
     parser.add_argument("--ten-million", action="store_true", help="also time ten million messages, metrics only")
     parser.add_argument("--quick", action="store_true", help="tiny runs, to see that all works; writes nothing")

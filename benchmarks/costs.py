@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -91,8 +91,8 @@ def interpreter_s(code: str) -> float:
     """Median processor seconds of a Python process that runs `code`."""
     used = []
     for _ in range(REPEATS):
-        before = os.times()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], check=True)
-        after = os.times()
-        used.append(after.children_user - before.children_user + after.children_system - before.children_system)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     return statistics.median(used)

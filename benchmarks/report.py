@@ -138,10 +138,10 @@ per message: it is the limit for plain Python. Memory is the peak that `tracemal
 """
 
 CORRECTNESS = f"""\
-Means over all rounds, in seconds. The standard error comes from the means of 20 batches in each round. The verdict asks
-that deliveries are exact and |z| ≤ {LARGEST_Z}, which a right program exceeds once in a thousand comparisons; below
-{ENOUGH:,} messages a run is too short for it, because it starts empty. Without rows, the mean must be that of the run
-with all rows.\
+Means over all rounds, in seconds. The standard error comes from the means of 20 batches in each run, pooled over the
+programs. The verdict asks that deliveries are exact and |z| ≤ {LARGEST_Z}, which a right program exceeds once in a
+thousand comparisons; below {ENOUGH:,} messages a run is too short for it, because it starts empty. Without rows, the
+mean must be that of the run with all rows.\
 """
 
 
@@ -164,7 +164,7 @@ def time_rows(rounds: Rounds) -> list[list[str]]:
 
 def z_of(rounds: Rounds, program: str) -> float:
     """How many standard errors the mean is away from theory."""
-    return (rounds.mean_s(program) - rounds.workload.mean_s) / rounds.error_s(program)
+    return (rounds.mean_s(program) - rounds.workload.mean_s) / rounds.error_s
 
 
 def verdict(rounds: Rounds, program: str) -> str:
@@ -188,7 +188,7 @@ def correctness_rows(rounds: Rounds) -> list[list[str]]:
             span([one.deliveries for one in found]),
             f"{workload.measured} {rounds.mean_s(program):.4f}",
             f"{workload.mean_s:.4f}",
-            f"{rounds.error_s(program):.4f}",
+            f"{rounds.error_s:.4f}",
             f"{z_of(rounds, program):+.2f}",
             verdict(rounds, program),
         ]

@@ -108,4 +108,4 @@ def require(broker: RunningBroker, needed: Iterable[Capability], who: str) -> No
 def event_of(sim: Simulation, message: Message) -> Event:
     """The event of a message, made now if nobody has looked at it before."""
     event = message[5]
-    return event if event is not None else cast(Event, sim.log.event_of(message[0], message[2]))
+    return event if event is not None else cast("Event", sim.log.event_of(message[0], message[2]))

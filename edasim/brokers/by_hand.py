@@ -14,7 +14,6 @@ import simpy
 from .. import checks
 from ..errors import HandlerError, StateError
 from ..events import Event, uri_reference
-from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DONE, FAILED, IN_FLIGHT, NEVER, REQUEUED, pack_row, running_number
 from .base import Destination, Message, Subscription, event_of
 

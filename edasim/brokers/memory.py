@@ -1,9 +1,10 @@
 """The memory bus: publish and subscribe inside one process, with acknowledgement and redelivery.
 
 A topic hands each message to all its subscriptions that want it. A subscription is one queue: takers that share it
-compete, the one that has been free for longest goes first. What a crashed taker held goes back to the head of the queue
-at once, in its old order, with the next attempt number. What a handler or a process refuses goes back to the head too,
-up to `max_attempts`; then it is put aside as a dead letter. Filters choose by event type or by a condition on the event.
+compete, the one that has been free for longest goes first. What a crashed taker held goes back to the head of the
+queue at once, in its old order, with the next attempt number. What a handler or a process refuses goes back to the head
+too, up to `max_attempts`; then it is put aside as a dead letter. Filters choose by event type or by a condition on the
+event.
 
 Follows the patterns Publish-Subscribe Channel, Competing Consumers, Selective Consumer and Dead Letter Channel (Hohpe
 and Woolf, Enterprise Integration Patterns). Left out: durability (a bus in memory is gone with its process),
@@ -134,7 +135,7 @@ class Topic:
                 value=name,
                 remedy="share it among takers, or give this one another name",
             )
-        if dead_letters is not None and (not isinstance(dead_letters, Topic) or dead_letters is self):
+        if dead_letters is self or not isinstance(dead_letters, Topic | None):
             raise checks.refuse("dead_letters", dead_letters, "give another topic, or none")
         made = MemorySubscription(
             self,
@@ -162,7 +163,7 @@ class Topic:
         return publish(self, event, publisher)
 
     def on_settled(self, tell: Callable[[float, Message], None]) -> None:
-        """Calls `tell(now_s, message)` whenever a message leaves one of the subscriptions for good, or none wants it."""
+        """Calls `tell(now_s, message)` when a message leaves one of the subscriptions for good, or none wants it."""
         self.settled.append(tell)
 
     def tell_settled(self, now_s: float, message: Message) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from .. import checks
@@ -23,7 +23,7 @@ PAYS_S = 4.0
 """Worker processes take about a second to start; for less work than this they would not pay."""
 
 
-def outcomes(tasks: Sequence[Task], plan: Plan, workers: int | None, tell: Tell) -> Iterator[Done]:
+def outcomes(tasks: Sequence[Task], plan: Plan, workers: int | None, tell: Tell) -> Generator[Done]:
     """The outcome of each task, once, in any order; `tell` is told what went wrong with workers.
 
     `workers=None` decides by the time that the first runs take, 1 stays in this process, more are worker processes.
@@ -45,13 +45,13 @@ def configured() -> bool:
     return n_jobs is not None or type(backend).__name__ != "LokyBackend"
 
 
-def in_process(tasks: Sequence[Task], plan: Plan) -> Iterator[Done]:
+def in_process(tasks: Sequence[Task], plan: Plan) -> Generator[Done]:
     """One after the other, here."""
     for task in tasks:
         yield execute(task, plan)
 
 
-def where_it_pays(tasks: Sequence[Task], plan: Plan, tell: Tell) -> Iterator[Done]:
+def where_it_pays(tasks: Sequence[Task], plan: Plan, tell: Tell) -> Generator[Done]:
     """Here as long as little is left to do by the pace so far; the rest in worker processes."""
     from joblib import cpu_count
 
@@ -67,7 +67,7 @@ def where_it_pays(tasks: Sequence[Task], plan: Plan, tell: Tell) -> Iterator[Don
             return
 
 
-def in_pool(tasks: Sequence[Task], plan: Plan, workers: int | None, tell: Tell) -> Iterator[Done]:
+def in_pool(tasks: Sequence[Task], plan: Plan, workers: int | None, tell: Tell) -> Generator[Done]:
     """In joblib's workers; as often as they break, what was lost is made again, in the end here."""
     left = {task.place: task for task in tasks}
     while left:
@@ -78,14 +78,14 @@ def in_pool(tasks: Sequence[Task], plan: Plan, workers: int | None, tell: Tell) 
                 yield place, outcome
         except Exception as error:  # noqa: BLE001 (whatever breaks a pool; the runs' own errors are outcomes)
             again = "a fresh set of workers makes them" if len(left) < before else "this process makes them"
-            cause = str(error).partition("\n")[0] or type(error).__name__
+            cause = str(error).partition(". ")[0].partition("\n")[0]
             tell(f"workers were lost, and {len(left)} runs with them; {again} again ({type(error).__name__}: {cause})")
             if len(left) == before:
                 yield from in_process(list(left.values()), plan)
                 return
 
 
-def _pooled(tasks: Sequence[Task], plan: Plan, workers: int | None) -> Iterator[Done]:
+def _pooled(tasks: Sequence[Task], plan: Plan, workers: int | None) -> Generator[Done]:
     from joblib import Parallel, delayed
 
     pool: Any = Parallel(n_jobs=workers, return_as="generator_unordered")

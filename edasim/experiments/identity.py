@@ -33,12 +33,13 @@ def told(scenario: Any) -> dict[str, Any]:
     """The scenario as plain values; one that cannot tell itself is told by its `repr`."""
     if isinstance(scenario, Mapping):
         return dict(scenario)
-    if hasattr(scenario, "to_dict"):
-        try:
-            return dict(scenario.to_dict())
-        except EdasimError:
-            pass  # it holds something of the user's own, which has no plain form
-    return {"scenario": type(scenario).__name__, "repr": repr(scenario)}
+    by_repr = {"scenario": type(scenario).__name__, "repr": repr(scenario)}
+    if not hasattr(scenario, "to_dict"):
+        return by_repr
+    try:
+        return dict(scenario.to_dict())
+    except EdasimError:  # it holds something of the user's own, which has no plain form
+        return by_repr
 
 
 def identity_of_scenario(scenario: Any) -> dict[str, Any]:
@@ -58,7 +59,10 @@ def identity(value: Any) -> str:
         parts = (_code(value.__code__), *map(identity, value.__defaults__ or ()), *captured)
         return f"{value.__qualname__} {_digest(*parts)}"
     if isinstance(value, partial):
-        bound = (*map(identity, value.args), *(f"{key}={identity(each)}" for key, each in sorted(value.keywords.items())))
+        bound = (
+            *map(identity, value.args),
+            *(f"{key}={identity(each)}" for key, each in sorted(value.keywords.items())),
+        )
         return f"partial {identity(value.func)} {_digest(*bound)}"
     if isinstance(value, types.MethodType):
         return f"{identity(value.__func__)} of {identity(value.__self__)}"

@@ -36,7 +36,9 @@ class Journal:
         try:
             self._file = self.path.open("ab", buffering=0)
         except OSError as error:
-            raise self._refused(f"cannot be written ({error.strerror})", "name a file in a folder that exists") from error
+            raise self._refused(
+                f"cannot be written ({error.strerror})", "name a file in a folder that exists"
+            ) from error
         self._file.truncate(whole)
         if whole == 0:
             self._file.write(HEADER)
@@ -100,7 +102,9 @@ class Journal:
             raise self._refused(f"is damaged in line {number}", remedy)
 
     def _refused(self, what: str, remedy: str) -> ConfigurationError:
-        return ConfigurationError(f"journal {str(self.path)!r} {what}", field="journal", value=str(self.path), remedy=remedy)
+        return ConfigurationError(
+            f"journal {str(self.path)!r} {what}", field="journal", value=str(self.path), remedy=remedy
+        )
 
 
 def _line(entry: dict[str, Any]) -> bytes:

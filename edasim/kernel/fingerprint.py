@@ -52,7 +52,7 @@ def _pieces(run: Run) -> Iterator[str]:
 
 def _told(spread: Spread) -> tuple[Any, ...]:
     buckets = hashlib.sha256(spread.buckets.tobytes()).hexdigest()
-    return spread.n, f"{spread.total_s:.10g}", spread.max_s, spread.zeros, buckets
+    return spread.n, f"{spread.total_s:.10g}", spread.max_s, buckets
 
 
 def canonical(value: Any) -> str:
@@ -61,6 +61,8 @@ def canonical(value: Any) -> str:
     >>> canonical({"b": {2, 1}, "a": 0.5}) == canonical({"a": 0.5, "b": {1, 2}})
     True
     """
+    if isinstance(value, np.generic):
+        return canonical(value.item())
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return repr(value)
     if isinstance(value, tuple | list):
@@ -70,8 +72,6 @@ def canonical(value: Any) -> str:
         return f"{{{','.join(f'{key}:{item}' for key, item in items)}}}"
     if isinstance(value, Set):
         return f"<{','.join(sorted(map(canonical, value)))}>"
-    if isinstance(value, np.generic):
-        return canonical(value.item())
     return f"{type(value).__qualname__}{_inside(value)}"
 
 

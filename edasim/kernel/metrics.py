@@ -16,42 +16,40 @@ import numpy as np
 Times = np.ndarray[Any, np.dtype[np.float64]]
 
 SMALLEST_S = 1e-9
-_DROPPED_BITS = 52 - 6
-_FIRST = int(np.array(SMALLEST_S).view(np.int64)) >> _DROPPED_BITS
 BUCKETS = 64 * 64
 KINDS = 16
 """Room for the kinds of outcomes."""
 _DONE = 0  # as in runlog.OUTCOMES, which cannot be imported from here
+_DROPPED_BITS = 52 - 6
+_BEFORE_FIRST = (int(np.array(SMALLEST_S).view(np.int64)) >> _DROPPED_BITS) - 1
 
 
 @dataclass
 class Spread:
-    """Count, sum, maximum and histogram of non-negative times in seconds."""
+    """Count, sum, maximum and histogram of non-negative times in seconds; the first bucket is for those of zero."""
 
     n: int = 0
     total_s: float = 0.0
     max_s: float = 0.0
-    zeros: int = 0
-    buckets: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(BUCKETS, dtype=np.int64))
+    buckets: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(1 + BUCKETS, dtype=np.int64))
 
     def add(self, times_s: Times) -> None:
-        """Counts an array of times."""
+        """Counts an array of times, contiguous in memory."""
         if not len(times_s):
             return
         self.n += len(times_s)
         self.total_s += float(times_s.sum())
         self.max_s = max(self.max_s, float(times_s.max()))
-        counted = times_s[times_s >= SMALLEST_S]
-        self.zeros += len(times_s) - len(counted)
-        places = (counted.view(np.int64) >> _DROPPED_BITS) - _FIRST
-        self.buckets += np.bincount(np.minimum(places, BUCKETS - 1), minlength=BUCKETS)
+        places = times_s.view(np.int64) >> _DROPPED_BITS
+        places -= _BEFORE_FIRST
+        np.minimum(np.maximum(places, 0, out=places), BUCKETS, out=places)
+        self.buckets += np.bincount(places, minlength=1 + BUCKETS)
 
     def merge(self, other: Spread) -> None:
         """Adds what another one counted."""
         self.n += other.n
         self.total_s += other.total_s
         self.max_s = max(self.max_s, other.max_s)
-        self.zeros += other.zeros
         self.buckets += other.buckets
 
     @property
@@ -63,11 +61,10 @@ class Spread:
         """The time that a share `p` of all does not exceed, within 0.8 %; NaN without any."""
         if not self.n:
             return math.nan
-        rank = p * self.n
-        if rank <= self.zeros:
+        place = int(np.searchsorted(np.cumsum(self.buckets), p * self.n))
+        if place == 0:
             return 0.0
-        place = int(np.searchsorted(np.cumsum(self.buckets), rank - self.zeros))
-        edges = (np.array([place, place + 1], dtype=np.int64) + _FIRST) << _DROPPED_BITS
+        edges = (np.array([place, place + 1], dtype=np.int64) + _BEFORE_FIRST) << _DROPPED_BITS
         return min(float(edges.view(np.float64).mean()), self.max_s)
 
 
@@ -96,34 +93,48 @@ class Metrics:
     def count(self, rows: np.ndarray[Any, Any]) -> None:
         """Counts an array of `runlog.ROW`."""
         self.rows += len(rows)
-        present = np.unique(rows["endpoint"])
-        for endpoint in present.tolist():
-            mine = rows if len(present) == 1 else rows[rows["endpoint"] == endpoint]
-            self._count_one(self.by_endpoint.setdefault(endpoint, EndpointMetrics()), mine)
+        endpoints = rows["endpoint"]
+        if (endpoints != endpoints[0]).any():
+            order = np.argsort(endpoints, kind="stable")
+            cuts = np.flatnonzero(np.diff(endpoints[order])) + 1
+            groups = np.split(rows[order], cuts)
+        else:
+            groups = [rows]
+        for group in groups:
+            self._count_one(self._of(int(group["endpoint"][0])), group)
 
     def count_done(self, endpoint: int, waits_s: Times, services_s: Times) -> None:
         """Counts messages that were done at once (`runlog.Brief`), given as waits and service times in seconds."""
-        metrics = self.by_endpoint.setdefault(endpoint, EndpointMetrics())
+        metrics = self._of(endpoint)
         self.rows += len(waits_s)
         metrics.outcomes[_DONE] += len(waits_s)
         metrics.waits.add(waits_s)
         metrics.responses.add(waits_s + services_s)
         metrics.busy_s += float(services_s.sum())
 
+    def _of(self, endpoint: int) -> EndpointMetrics:
+        if endpoint not in self.by_endpoint:
+            self.by_endpoint[endpoint] = EndpointMetrics()
+        return self.by_endpoint[endpoint]
+
     def _count_one(self, metrics: EndpointMetrics, rows: np.ndarray[Any, Any]) -> None:
         metrics.outcomes += np.bincount(rows["outcome"], minlength=KINDS)
         metrics.redelivered += redelivered(rows)
-        started_s, finished_s = rows["started_s"], rows["finished_s"]
-        begun = ~np.isnan(started_s)
-        if not begun.all():
-            metrics.vain_waits_s += float((finished_s - rows["enqueued_s"])[~begun].sum())
-            rows, started_s, finished_s = rows[begun], started_s[begun], finished_s[begun]
-        metrics.waits.add(started_s - rows["enqueued_s"])
-        metrics.busy_s += float((finished_s - started_s).sum())
+        published_s, enqueued_s, started_s, finished_s = (
+            np.ascontiguousarray(rows[name]) for name in ("published_s", "enqueued_s", "started_s", "finished_s")
+        )
+        responses_s = finished_s - published_s
         done = rows["outcome"] == _DONE
-        metrics.responses.add((finished_s - rows["published_s"])[done])
+        metrics.responses.add(responses_s if done.all() else responses_s[done])
+        never = np.isnan(started_s)
+        if never.any():
+            metrics.vain_waits_s += float((finished_s - enqueued_s)[never].sum())
+            enqueued_s, started_s, finished_s = enqueued_s[~never], started_s[~never], finished_s[~never]
+        metrics.waits.add(started_s - enqueued_s)
+        metrics.busy_s += float((finished_s - started_s).sum())
 
 
 def redelivered(rows: np.ndarray[Any, Any]) -> int:
     """How many of the rows (of `runlog.ROW`) are deliveries after the first."""
-    return int(np.count_nonzero((rows["attempt"] > 1) & ~np.isnan(rows["delivered_s"])))
+    again = rows["attempt"] > 1
+    return int(np.count_nonzero(~np.isnan(rows["delivered_s"][again]))) if again.any() else 0

@@ -35,7 +35,7 @@ It may return the record that takes its own place in the heap, which is cheaper 
 
 Record = tuple[float, int, int, Action, Any]
 
-BETWEEN_CHORES = 4096
+BETWEEN_CHORES = 16_384
 """So many records run between two looks at the chore (emptying the log's buffer)."""
 
 

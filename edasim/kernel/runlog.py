@@ -161,8 +161,9 @@ class RunLog:
         return index
 
     def add_slots(self, lane: int, service: str, slots: int) -> None:
-        """Notes which service works on a lane, and with how many slots."""
-        self.slots[lane] = (service, self.slots.get(lane, (service, 0))[1] + slots)
+        """Notes which service works on a lane, and with how many slots; several go by the name of the first."""
+        name, so_far = self.slots.get(lane, (service, 0))
+        self.slots[lane] = (name, so_far + slots)
 
     def brief(self, endpoint: int) -> Brief | None:
         """At the level `metrics`, where to put the times of a message that was done at once; otherwise None.
@@ -211,7 +212,8 @@ class RunLog:
         """Moves fresh rows to where the level keeps them, and counts all of them in the metrics."""
         for endpoint, brief in self._briefs.items():
             if brief.waits_s:
-                self.metrics.count_done(endpoint, np.array(brief.waits_s), np.array(brief.services_s))
+                waits_s, services_s = (np.fromiter(times, float) for times in (brief.waits_s, brief.services_s))
+                self.metrics.count_done(endpoint, waits_s, services_s)
                 brief.waits_s.clear()
                 brief.services_s.clear()
         if not self._fresh:

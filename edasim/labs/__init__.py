@@ -1,7 +1,8 @@
 """Interactive labs: a question, at most four controls, a live picture, pin, ten seeds.
 
 `labs.NAME()` returns the widget of a lab; `labs.NAME.draw(**values)` gives the same picture without one,
-`labs.NAME.draw_ten_seeds(**values)` what the button of that name adds, `labs.NAME.ten_seeds(**values)` its numbers. `names()` tells which labs there are.
+`labs.NAME.draw_ten_seeds(**values)` what the button of that name adds, `labs.NAME.ten_seeds(**values)` its numbers.
+`names()` tells which labs there are.
 
 **To add a lab**, write `edasim/labs/<name>_lab.py` that holds `LAB`, a frozen `Lab`, and add a line to `LABS` below:
 
@@ -36,7 +37,14 @@ from .controls import Choice, Slider, Stops
 from .lab import Lab
 from .spread import Metric, Spread
 
-LABS: Mapping[str, str] = MappingProxyType({})
+LABS: Mapping[str, str] = MappingProxyType(
+    {
+        "mail_crash": "mail_crash_lab",
+        "queue": "queue_lab",
+        "registration": "registration_lab",
+        "trust": "trust_lab",
+    }
+)
 """The labs by name, each with its module in this folder."""
 
 __all__ = ["LABS", "Choice", "Lab", "Metric", "Slider", "Spread", "Stops", "UnknownLabError", "names"]

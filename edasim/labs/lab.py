@@ -2,8 +2,8 @@
 
 A `Lab` is a frozen description. Called, it builds the widget; `draw(**values)` gives the same picture without one,
 for readers without a kernel and for tests; `ten_seeds(**values)` gives the numbers behind the button of that name,
-`draw_ten_seeds(**values)` their picture.
-Left out: what is simulated and how it is drawn; that is each lab's own (`edasim/labs/<name>_lab.py`).
+`draw_ten_seeds(**values)` their picture. Left out: what is simulated and how it is drawn; that is each lab's own
+(`edasim/labs/<name>_lab.py`).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Lab:
     """A title, at most four controls, a simulation, a picture of its model, and numbers to repeat with ten seeds.
 
     `simulate(values, seed)` returns a model of the lab's own; it is pure. `picture(model, pinned)` draws it; `pinned`
-    is an earlier model to show in grey behind it, or None. `repeats(spreads)` draws the numbers of ten seeds, one spread
-    for each metric.
+    is an earlier model to show in grey behind it, or None. `repeats(spreads)` draws the numbers of ten seeds, one
+    spread for each metric.
     """
 
     title: str = checks.text()

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 class Slot:
     """Takes a message, is busy for its service time, hands it to the handler, and asks for the next."""
 
+    __slots__ = (
+        *("_endpoint", "_process", "delivered_s", "message"),
+        *("name", "node", "service", "sim", "starts_s", "take"),
+    )
+
     take: Callable[[float, Message], None]
 
     def __init__(self, service: Service, node: Node) -> None:
@@ -36,7 +41,7 @@ class Slot:
         self.service = service
         self.sim = service.sim
         self.message: Message | None = None
-        self.delivered_s = NEVER
+        self.delivered_s = self.starts_s = NEVER
         self._endpoint = self.sim.log.endpoint(service.subscription.lane, node.name)
         self._process: simpy.Process | None = None
         self.take = self._hot_path()
@@ -52,28 +57,28 @@ class Slot:
         def take(now_s: float, message: Message) -> None:
             slot.message = message
             slot.delivered_s = now_s
-            heappush(records, (now_s + handover_s + draw(), NORMAL, next_id(), finish, message))
+            slot.starts_s = starts_s = now_s + handover_s
+            heappush(records, (starts_s + draw(), NORMAL, next_id(), finish, message))
 
         def finish(now_s: float, message: Message) -> Record | None:
             if message is not slot.message or (handle is not None and not handle(now_s, message)):
                 return None
             number, root, published_s, enqueued_s, attempt, _ = message
-            delivered_s = slot.delivered_s
-            started_s = delivered_s + handover_s
+            started_s = slot.starts_s
             if brief is not None and attempt == 1 and enqueued_s == published_s:
                 add_wait(started_s - enqueued_s)
                 add_service(now_s - started_s)
             else:
+                taken_s = slot.delivered_s
                 append(
-                    pack_row(
-                        number, root, published_s, enqueued_s, delivered_s, started_s, now_s, endpoint, attempt, DONE
-                    )
+                    pack_row(number, root, published_s, enqueued_s, taken_s, started_s, now_s, endpoint, attempt, DONE)
                 )
             following = slot.message = done(slot, now_s, message)
             if following is None:
                 return None
             slot.delivered_s = now_s
-            return (now_s + handover_s + draw(), NORMAL, next_id(), finish, following)
+            slot.starts_s = starts_s = now_s + handover_s
+            return (starts_s + draw(), NORMAL, next_id(), finish, following)
 
         return take
 
@@ -96,18 +101,10 @@ class Slot:
 
     def _row(self, now_s: float, finished_s: float, message: Message, outcome: int) -> bytes:
         number, root, published_s, enqueued_s, attempt, _ = message
-        starts_s = self.delivered_s + self.service.handover_s
+        started_s = self.starts_s if self.starts_s <= now_s else NEVER
+        delivered_s, endpoint = self.delivered_s, self._endpoint
         return pack_row(
-            number,
-            root,
-            published_s,
-            enqueued_s,
-            self.delivered_s,
-            starts_s if starts_s <= now_s else NEVER,
-            finished_s,
-            self._endpoint,
-            attempt,
-            outcome,
+            number, root, published_s, enqueued_s, delivered_s, started_s, finished_s, endpoint, attempt, outcome
         )
 
     def _log(self, now_s: float, message: Message, outcome: int) -> None:

@@ -6,28 +6,41 @@ dashboards, and anything that needs a network or a server.
 """
 
 from .chart import Scale
+from .crash_steps import crash_steps
 from .dots import dots_svg
 from .figures import queue_length_figure, waits_figure
 from .load_curve import wait_against_load_svg
+from .pair import pairs_svg, two_queues_svg
+from .matrix import matrix_svg
 from .picture import Picture
+from .predicted import predicted_waits_svg
 from .queue import queue_svg
+from .stores import stores
 from .story import Step, StepKind, storyline
 from .system import system
 from .theatre import theatre
 from .trace_story import trace_storyline
+from .warm_up import warm_up_svg
 
 __all__ = [
     "Picture",
     "Scale",
     "Step",
     "StepKind",
+    "crash_steps",
     "dots_svg",
+    "predicted_waits_svg",
+    "pairs_svg",
+    "matrix_svg",
     "queue_length_figure",
     "queue_svg",
+    "stores",
     "storyline",
     "system",
     "theatre",
     "trace_storyline",
+    "two_queues_svg",
     "wait_against_load_svg",
     "waits_figure",
+    "warm_up_svg",
 ]

@@ -38,7 +38,7 @@ def dots_svg(
     low, high = min(drawn), max(drawn)
     room = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
     across = Axis(low - room, high + room, LEFT, WIDTH - RIGHT, label, unit)
-    heights = _stacked(across.px(kept))
+    heights = stacked(across.px(kept))
     tallest = max(heights)
     ground = 46 + tallest * (2 * RADIUS + 2)
     parts = [axis_across(across, ground + 42)]
@@ -65,7 +65,7 @@ def _repeats(count: int) -> str:
     return f"{count} repeat" if count == 1 else f"{count} repeats"
 
 
-def _stacked(x: Floats) -> list[int]:
+def stacked(x: Floats) -> list[int]:
     """For each dot the lowest level at which it does not cover another."""
     levels = [0] * len(x)
     last: list[float] = []

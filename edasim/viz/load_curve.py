@@ -1,7 +1,7 @@
 """Wait against load: theory's curve, and the learner's own point on it or beside it.
 
-The curve comes from the caller (`edasim.theory` has the formulas); nothing is computed here. Left out: loads of 1 and
-more, where no steady state exists.
+The curve comes from the caller (`edasim.theory` has the formulas); nothing is computed here. A point at a load of 1 or
+more stands right of a dashed line, since no steady state exists there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..errors import ConfigurationError
 from . import palette
 from .chart import HALO, Axis, Floats, Scale, axis_across, axis_up, curve_line, nice
 from .picture import Picture
-from .svg import document, label, line, say, short
+from .svg import area, document, label, line, say, short
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, GROUND = 480.0, 364.0, 58.0, 18.0, 34.0, 310.0
 
@@ -41,14 +41,19 @@ def wait_against_load_svg(
     chosen: Scale = checks.check_word(Scale)("scale", scale)
     marked = [p for p in (now, kept) if p is not None]
     across = Axis(0.0, max(1.0, *(p[0] for p in marked)), LEFT, WIDTH - RIGHT, "load", "share of time busy")
-    up = _wait_axis(waits, [p[1] for p in marked] + list(interval_s or ()), chosen)
+    expected = [float(np.interp(now[0], loads, waits))] if loads[0] <= now[0] <= loads[-1] else []
+    up = _wait_axis(waits, [p[1] for p in marked] + list(interval_s or ()) + expected, chosen)
     inside = waits <= up.high * 1.3
     parts = [
         axis_across(across, GROUND, grid_to=TOP),
         axis_up(up, LEFT, grid_to=across.end),
         curve_line(loads[inside], waits[inside], across, up),
-        label(LEFT + 12, TOP + 14, "line: theory", more=HALO, fill=palette.QUIET),
+        label(LEFT + 12, TOP + 14, "line: theory; ◇: theory at this load", more=HALO, fill=palette.QUIET),
     ]
+    if across.high > 1.0:
+        full = float(across.px([1.0])[0])
+        parts.append(line(f"M{short(full)},{short(GROUND)}V{short(TOP)}", dash="4 3"))
+        parts.append(label(full + 5, GROUND - 8, "no steady wait from here on", size=11, more=HALO))
     if kept is not None:
         parts += _mark(kept, across, up, "pinned", palette.SLATE)
     if interval_s is not None:
@@ -56,6 +61,10 @@ def wait_against_load_svg(
         a, b, left = short(low), short(high), short(x - 6)
         parts.append(line(f"M{left},{a}h12M{short(x)},{a}V{b}M{left},{b}h12", width=2))
     parts += _mark(now, across, up, "now", palette.role("message").colour)
+    for wait_s in expected:
+        x, y = float(across.px([now[0]])[0]), float(up.px([wait_s])[0])
+        diamond = f"M{short(x)},{short(y - 6)}l6,6l-6,6l-6-6Z"
+        parts.append(area(diamond, fill=palette.GROUND, stroke=palette.INK, more=' stroke-width="2"'))
     alt = f"Wait against load: load {say(now[0])}, wait {say(now[1])} s"
     text = _sentence(loads, waits, now, kept, interval_s)
     return Picture(svg=document(WIDTH, HEIGHT, parts, alt), alt=alt, text=text)

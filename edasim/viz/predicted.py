@@ -7,9 +7,9 @@ all messages, as bars. The choice of the window is stated in the picture's text.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .. import checks
 from ..errors import ConfigurationError
@@ -17,6 +17,9 @@ from . import palette
 from .chart import HALO, Axis, Floats, axis_across, axis_up, curve_line, nice
 from .picture import Picture
 from .svg import document, label, line, rect, say, short
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 WIDTH, LEFT, RIGHT, TOP, GROUND, BARS, BAR = 640.0, 58.0, 18.0, 34.0, 224.0, 288.0, 24.0
 LOOKS = ((palette.VERMILLION, "7 4"), (palette.BLUE, ""), (palette.GREEN, "2 3"))
@@ -108,7 +111,6 @@ def _sentences(measured: Floats, models: Mapping[str, Floats], window: slice, wo
             f"{worst:,} it says {say(1000 * float(waits[worst]))} ms, and {say(1000 * float(measured[worst]))} ms were "
             "measured."
         )
-    said.append(
-        f"Drawn are messages {window.start:,} to {window.stop - 1:,}, around the largest error of “{next(iter(models))}”."
-    )
+    drawn = f"Drawn are messages {window.start:,} to {window.stop - 1:,}"
+    said.append(f"{drawn}, around the largest error of “{next(iter(models))}”.")
     return said

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 NEVER_TAKEN = ("dropped", "expired")
 
 
-def trace_storyline(run: Run, event_id: str) -> Picture:
-    """The storyline of the causal tree that this event belongs to.
+def trace_storyline(run: Run, of: str) -> Picture:
+    """The storyline of the causal tree of an event (its id) or of a subject, such as a user id.
 
-    Raises `UnknownNameError` for an event that the run does not hold, `StateError` if its log kept no deliveries.
+    Raises `UnknownNameError` for an event or subject that the run does not hold, `StateError` if its log kept no
+    deliveries.
     """
     run.require_rows("a storyline")
-    rows = run.trace(event_id)
+    rows = run.trace(next((str(event.id) for event in run.events() if event.subject == of), of))
     steps = [step for row in rows.itertuples() for step in _steps(row, run.ended_s)]
     traces = set(rows["trace_id"])
     steps += [
@@ -53,15 +54,16 @@ def _steps(row: Any, ended_s: float) -> Iterator[Step]:
     started = not math.isnan(row.started_s)
     again = row.attempt > 1
     sent_s = row.started_s if again and started else row.published_s
-    kind = StepKind.AGAIN if again else StepKind.LOST if row.outcome in NEVER_TAKEN else StepKind.MESSAGE
+    kind = StepKind.AGAIN if again else StepKind.LOST if row.outcome in NEVER_TAKEN and not started else StepKind.MESSAGE
     taken_s = row.started_s if started else sent_s
     yield Step(time_s=sent_s, origin=row.source, target=service, label=row.type, kind=kind, until_s=taken_s)
     if not started:
         return
     end_s = ended_s if math.isnan(row.finished_s) else row.finished_s
     yield Step(time_s=row.started_s, origin=service, target=service, kind=StepKind.WORK, until_s=end_s)
-    if row.outcome == "crashed":
-        yield Step(time_s=end_s, origin=service, target=service, kind=StepKind.CRASH)
+    if row.outcome in ("crashed", "dropped"):
+        words = "crash, acknowledged already" if row.outcome == "dropped" else ""
+        yield Step(time_s=end_s, origin=service, target=service, label=words, kind=StepKind.CRASH)
     elif row.outcome in ("failed", "requeued", "dead_lettered"):
         words = row.outcome.replace("_", " ")
         yield Step(time_s=end_s, origin=service, target=service, label=words, kind=StepKind.NOTE)

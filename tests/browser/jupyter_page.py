@@ -24,7 +24,9 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Page, Route, expect
 
-CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+DATA = ROOT / "data"
 RUN_ALL_S = 120.0
 FOLLOW_S = 5.0
 
@@ -131,9 +133,10 @@ class LabServer:
     @classmethod
     @contextlib.contextmanager
     def started(cls, notebooks: list[Path], home: Path) -> Iterator[LabServer]:
-        """A server over copies of `notebooks` in `home`; it ends with the block."""
+        """A server over copies of `notebooks` in `home`, with the data beside them; it ends with the block."""
         server = cls(home / "notebooks", free_port(), secrets.token_hex(16))
         server.folder.mkdir(parents=True)
+        (home / "data").symlink_to(DATA)
         for notebook in notebooks:
             shutil.copy(notebook, server.folder)
         options = {

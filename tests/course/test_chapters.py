@@ -1,14 +1,16 @@
 """Each chapter's data keeps its promises: solutions pass, hints lead there, typical mistakes are named."""
 
 import ast
-import random
+import re
 
 import pytest
 
+from edasim import experiments
 from edasim.course import Choices, FunctionRule, Kind, Number, Words, chapters
-from edasim.course.chapters import ch00, ch02, ch05
-from edasim.course.trials import held_out_seeds
+from edasim.course.chapters import ch00, ch02
 from edasim.errors import ConfigurationError, UnknownNameError
+from edasim.experiments import Recording, replicate
+from edasim.labs.trust_lab import mail_service
 from edasim.theory import mg1, mm1
 
 CHAPTERS = [chapters.chapter(number) for number in chapters.numbers()]
@@ -124,77 +126,57 @@ class TestNumbersOfChapter02:
         assert ch02.AFTER.mean_queue == pytest.approx(0.95**2 / 0.05)
         assert "18.05 mails wait" in ch02.LITTLE.task
 
-
-class TestSenderOfChapter05:
-    def judged(self, handle):
-        return ch05.SENDER.judge(handle)
-
-    def test_noting_before_sending_loses_mails(self):
-        def handle(mail, sent, send):
-            if mail not in sent:
-                sent.add(mail)
-                send(mail)
-
-        verdict = self.judged(handle)
-        assert "never left" in verdict.message
-        assert "notes a mail as sent before it is" in verdict.mistake
-
-    def test_swallowing_the_refusal_loses_mails(self):
-        def handle(mail, sent, send):
-            if mail in sent:
-                return
-            try:
-                send(mail)
-                sent.add(mail)
-            except ConnectionError:
-                pass
-
-        assert "swallowed" in self.judged(handle).mistake
-
-    def test_not_looking_sends_twice(self):
-        assert "left twice" in self.judged(lambda mail, sent, send: send(mail)).message
-
-    def test_a_memory_of_ones_own_does_not_survive(self):
-        mine = set()
-
-        def handle(mail, sent, send):
-            if mail not in mine:
-                send(mail)
-                mine.add(mail)
-
-        fresh = ch05.delivery_trial(handle, seed=5)
-        assert not fresh.passed
-        assert "Idempotent means ignoring duplicates in memory" in fresh.mistake
-
-    def test_a_handler_that_fails_for_ever_ends_as_lost_mails(self):
-        def handle(mail, sent, send):
-            raise ConnectionError("always")
-
-        assert "30 of 30 mails never left" in self.judged(handle).message
-
-    def test_the_bus_does_repeat_and_refuse_on_every_held_out_seed(self):
-        for seed in held_out_seeds("05.sender", 5):
-            calls = []
-
-            def handle(mail, sent, send, calls=calls):
-                calls.append(mail)
-                if mail not in sent:
-                    send(mail)
-                    sent.add(mail)
-
-            assert ch05.delivery_trial(handle, seed).passed
-            assert len(calls) > ch05.MAILS
+    def test_the_recording_gives_the_ratio_of_the_exercise(self, notebook):
+        recording = Recording.read("../data/measured/jetstream_mm1_load90_a.csv.gz")
+        ratio = recording.predict().predicted_s.mean() / recording.predict(handover_s=0.0).predicted_s.mean()
+        assert ratio == pytest.approx(ch02.TRACE_RATIO, abs=0.0005)
 
 
-def test_the_pilot_of_chapter_00_says_what_the_task_says():
-    assert pytest.approx(79.0) == ch00.PILOT.mean
-    assert f"{ch00.REPEATS}" == "44"
-    assert "79 ms ± 12 %" in ch00.RUNS.task
+def spread_of_pairs(a, b, n):
+    """The interval of a single difference instead of that of the mean."""
+    paired = experiments.compare(a, b, n, ch00.WAIT).difference()
+    return paired.mean, paired.half_width * n**0.5
 
 
-def test_paired_cases_share_their_luck():
-    a, b = ch00.some_pairs(random.Random(1))
-    assert ch00.paired(a, b)[1] < ch00.as_if_strangers(a, b)[1] / 2
+class TestExercisesOfChapter00:
+    def test_the_pilot_is_the_first_ten_runs_of_a(self):
+        runs = replicate(mail_service({"load": 0.9, "messages": 1000}, 0.0), 600, ch00.WAIT)
+        assert tuple(round(1000 * wait_s) for wait_s in runs.of()[:10]) == ch00.PILOT_MS
+        assert runs.runs_needed(0.1) == ch00.FROM_ALL_RUNS
+        assert "134 ms ± 27 %" in ch00.RUNS.task
+        assert ch00.REPEATS == 58
+
+    @pytest.mark.parametrize(
+        ("seeds", "said"),
+        [((3, 3), "You gave both the same seed"), ([3, 7], "This pair tells the truth"), ((1, 4), None)],
+    )
+    def test_a_pair_of_seeds_is_run_before_it_is_judged(self, seeds, said):
+        verdict = ch00.LIAR.judge(seeds)
+        assert verdict.passed == (said is None)
+        assert re.fullmatch(r"A with seed \d waits \d+ ms, B with seed \d waits \d+ ms\..*", verdict.message)
+        assert said is None or verdict.mistake.startswith(said)
+
+    @pytest.mark.parametrize(
+        ("compare", "idea"),
+        [
+            (ch00.one_run_each, "as if the two had nothing in common"),
+            (lambda a, b, n: ch00.replicate(b, n, ch00.WAIT).minus(ch00.replicate(a, n, ch00.WAIT)), "That is b - a"),
+            (lambda a, b, n: experiments.compare(a, b, n, ch00.WAIT, seed=9).difference(), "Use the seeds"),
+            (spread_of_pairs, "how far single pairs scatter"),
+        ],
+    )
+    def test_each_typical_comparison_is_answered_with_its_idea(self, compare, idea):
+        verdict = ch00.COMPARE.judge(compare)
+        assert not verdict.passed
+        assert idea in verdict.mistake
+
+    def test_an_interval_a_pair_of_numbers_and_a_comparison_are_all_read(self):
+        for compare in (
+            lambda a, b, n: experiments.compare(a, b, n, ch00.WAIT),
+            lambda a, b, n: experiments.compare(a, b, n, ch00.WAIT).difference(),
+            lambda a, b, n: ch00.as_numbers(experiments.compare(a, b, n, ch00.WAIT)),
+        ):
+            assert ch00.COMPARE.judge(compare).passed
 
 
 def test_chapters_are_found_by_their_files():

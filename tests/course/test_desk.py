@@ -235,13 +235,13 @@ class TestProgress:
         done = course.progress("02")
         assert (done.committed, done.passed, done.complete) == (1, 1, False)
         lines = str(done).splitlines()
-        assert lines[1] == "1 of 2 predictions committed, 1 of 5 exercises passed."
+        assert lines[1] == "1 of 2 predictions committed, 1 of 6 exercises passed."
         assert "  ✓ passed: 02.servers, calculate" in lines
         assert "  – open: 02.little, calculate, 1 hint" in lines
 
     def test_starting_over_forgets_one_chapter(self, notebook):
         course.check("02.servers", 4)
-        course.check("05.mail_load", 0.96)
+        course.check("05.bottleneck", 35.6)
         assert course.start_over("02").passed == 0
         assert course.progress("05").passed == 1
 
@@ -259,7 +259,7 @@ socket.socket.connect = refuse
 from edasim import course
 print(course.predict("02.wait_at_95", answer="d"), course.predict.reveal("02.wait_at_95"))
 print(course.check("02.servers", 4))
-print(course.hint("05.sender"), course.solution("00.interval"), course.progress("02"))
+print(course.hint("05.sender"), course.solution("00.compare"), course.progress("02"))
 heavy = {"ipywidgets", "pandas", "matplotlib", "networkx"} & set(sys.modules)
 assert not heavy, heavy
 """

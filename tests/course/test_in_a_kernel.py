@@ -66,6 +66,6 @@ def test_the_answer_is_kept_in_the_notebooks_folder_and_the_text_stays_the_same(
 
 
 def test_an_error_in_a_cell_is_told_with_its_line(kernel):
-    cell = "from edasim import course\ndef mine(waits):\n    n = 0\n    return 1 / n\ncourse.check('00.interval', mine)"
+    cell = "from edasim import course\ndef mine(*_, n):\n    n = 0\n    return 1 / n\ncourse.check('00.compare', mine)"
     (bundle,) = shown(kernel, cell)
     assert "Your code raised ZeroDivisionError: division by zero, in line 4: return 1 / n" in bundle["text/plain"]

@@ -1,84 +1,112 @@
 """Chapter 00, how a lab works: one run, its luck, and intervals.
 
-Follows: intervals from independent replications and paired differences (SO-01, SO-04), by `edasim.theory`. Left out
-here: how often the worse of two systems wins a single run, which the chapter measures.
+Follows: intervals from independent replications and paired differences (SO-01, SO-04), by `edasim.theory`. The two
+systems are those of the chapter's lab. Left out here: how often the worse of two systems wins a single run, which the
+chapter measures.
 """
 
 from __future__ import annotations
 
 import math
 import random
-import statistics
+from typing import Any
 
-from ...theory import mean_interval, paired_interval, runs_needed, student_t
+from ... import checks
+from ...experiments import replicate
+from ...labs.trust_lab import mail_service, mean_wait_ms
+from ...theory import mean_interval, paired_interval, runs_needed
 from ..exercises import Chapter, Exercise, Hints, Kind, Question, Solution
 from ..ideas import WrongIdea
-from ..rules import Choices, Needed, Number, Option, Words, WrongWords, slip
-from ..trials import FunctionRule, FunctionSlip
+from ..rules import Choices, Needed, Number, Option, Verdict, Words, WrongWords, slip
+from ..trials import TrialRule, must_be_callable
 
-PILOT_MS = (62.0, 101.0, 74.0, 83.0, 69.0, 95.0, 78.0, 66.0, 90.0, 72.0)
+PILOT_MS = (144.0, 167.0, 133.0, 97.0, 95.0, 174.0, 110.0, 87.0, 85.0, 244.0)
+"""The first ten of the chapter's 600 runs of A; a test holds them to the library."""
 PILOT = mean_interval(PILOT_MS)
-WANTED_RATIO = 0.05
+WANTED_RATIO = 0.1
 REPEATS = runs_needed(PILOT_MS, WANTED_RATIO)
 SHOWN_MS = ", ".join(f"{wait:.0f}" for wait in PILOT_MS)
 NARROWER = PILOT.relative_half_width / WANTED_RATIO
+FROM_ALL_RUNS = 82
+"""What `runs_needed` says to all 600 runs; a test holds it to the library."""
+
+LONG_RUN = 5000
+FASTER_PERCENT = 5.0
+WAIT = "mail.mean_wait_s"
+SHARED, WIDER = 1e-6, 1.5
 
 
-def some_waits(rng: random.Random) -> tuple[list[float]]:
-    """Mean waits of 5 to 15 runs, in milliseconds."""
-    return ([round(rng.gauss(80, 15), 1) for _ in range(rng.randrange(5, 16))],)
+@checks.configuration
+class LyingPair:
+    """Passed by two different seeds with which A's run of `messages` mails waits less than B's, though B is faster."""
+
+    messages: int = checks.at_least(1)
+
+    def judge(self, answer: Any) -> Verdict:
+        """Runs both and compares; the answer is the seed of A and the seed of B."""
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise checks.refuse("answer", answer, "give two seeds: (the seed of A's run, the seed of B's run)")
+        seed_of_a, seed_of_b = (checks.check_whole(0)("a seed", seed) for seed in answer)
+        values = {"load": 0.9, "messages": self.messages}
+        a_ms = mean_wait_ms(mail_service(values, 0.0).run(seed=seed_of_a))
+        b_ms = mean_wait_ms(mail_service(values, FASTER_PERCENT).run(seed=seed_of_b))
+        said = f"A with seed {seed_of_a} waits {a_ms:.0f} ms, B with seed {seed_of_b} waits {b_ms:.0f} ms."
+        if b_ms > a_ms:
+            return Verdict(True, f"{said} Whoever saw only these two runs would throw the better version away.")
+        if seed_of_a == seed_of_b:
+            return Verdict(False, said, "You gave both the same seed. With the same luck B never looks worse.")
+        return Verdict(False, said, "This pair tells the truth. Most do; let a loop look for one that does not.")
 
 
-def some_pairs(rng: random.Random) -> tuple[list[float], list[float]]:
-    """Mean waits of two systems under the same luck: what differs between seeds is mostly common to both."""
-    luck = [rng.gauss(80, 15) for _ in range(rng.randrange(5, 16))]
-    return [round(ms, 1) for ms in luck], [round(ms - rng.gauss(4, 2), 1) for ms in luck]
+def as_numbers(found: Any) -> tuple[float, float]:
+    """The mean and the half-width of what a learner's `compare` returns."""
+    interval = found.difference() if hasattr(found, "difference") else found
+    if hasattr(interval, "half_width"):
+        return float(interval.mean), float(interval.half_width)
+    if isinstance(interval, tuple | list) and len(interval) == 2:
+        return float(interval[0]), float(interval[1])
+    raise checks.refuse("the result", found, "return an interval, or its mean and half-width as a pair")
 
 
-def interval_of(values: list[float]) -> tuple[float, float]:
-    """Mean and half-width of the 95 % interval."""
-    interval = mean_interval(values)
+def comparison_trial(answer: Any, seed: int) -> Verdict:
+    """Compares a learner's `compare(a, b, n)` with the paired interval, for two systems and an n made from the seed."""
+    must_be_callable(answer)
+    rng = random.Random(seed)
+    values = {"load": rng.choice((0.7, 0.8, 0.9)), "messages": 300}
+    n = rng.choice((16, 25, 36))
+    a, b = mail_service(values, 0.0), mail_service(values, rng.choice((5.0, 10.0)))
+    mean, half_width = as_numbers(answer(a, b, n=n))
+    right = replicate(a, n, WAIT).minus(replicate(b, n, WAIT))
+    said = f"With {n} pairs of runs your interval is {mean:.4g} ± {half_width:.2g} s; paired it is {right} s."
+    if abs(mean - right.mean) <= SHARED and abs(half_width - right.half_width) <= SHARED:
+        return Verdict(True, said)
+    return Verdict(False, said, _mistake(mean, half_width, right.mean, right.half_width, n))
+
+
+def _mistake(mean: float, half_width: float, right_mean: float, right_half_width: float, n: int) -> str | None:
+    """The idea behind a wrong interval, if it is a typical one."""
+    if abs(mean + right_mean) <= SHARED:
+        return "That is b - a. A positive answer shall mean that a waits longer."
+    if half_width > WIDER * right_half_width:
+        if abs(half_width / right_half_width - math.sqrt(n)) < WIDER:
+            return "That is how far single pairs scatter. The mean of n pairs scatters √n times less."
+        return (
+            "It is far wider than it need be, as if the two had nothing in common. Give both the same seeds, and "
+            "subtract first, pair by pair."
+        )
+    return "Use the seeds that replicate takes by itself, and n pairs: then it must be the same to the last digit."
+
+
+def one_run_each(a: Any, b: Any, n: int = 20) -> tuple[float, float]:
+    """A typical wrong answer: both have luck of their own."""
+    interval = paired_interval(replicate(a, n, WAIT).of(), replicate(b, n, WAIT, seed=1).of())
     return interval.mean, interval.half_width
-
-
-def spread_of_runs(values: list[float]) -> tuple[float, float]:
-    """A typical wrong answer: the spread of single runs instead of that of their mean."""
-    return statistics.mean(values), student_t(0.95, len(values) - 1) * statistics.stdev(values)
-
-
-def normal_interval(values: list[float]) -> tuple[float, float]:
-    """A typical wrong answer: 1.96 whatever the number of runs."""
-    return statistics.mean(values), 1.96 * statistics.stdev(values) / math.sqrt(len(values))
-
-
-def divided_by_n(values: list[float]) -> tuple[float, float]:
-    """A typical wrong answer: the spread is divided by n instead of n - 1."""
-    factor = student_t(0.95, len(values) - 1) / math.sqrt(len(values))
-    return statistics.mean(values), factor * statistics.pstdev(values)
-
-
-def paired(a: list[float], b: list[float]) -> tuple[float, float]:
-    """Mean and half-width of the 95 % interval of a - b, run by run."""
-    interval = paired_interval(a, b)
-    return interval.mean, interval.half_width
-
-
-def as_if_strangers(a: list[float], b: list[float]) -> tuple[float, float]:
-    """A typical wrong answer: both spreads are added, as if the two had not shared their luck."""
-    spread = math.sqrt((statistics.variance(a) + statistics.variance(b)) / len(a))
-    return statistics.mean(a) - statistics.mean(b), student_t(0.95, len(a) - 1) * spread
-
-
-def the_other_way(a: list[float], b: list[float]) -> tuple[float, float]:
-    """A typical wrong answer: b - a."""
-    mean, half_width = paired(a, b)
-    return -mean, half_width
 
 
 B_LOOKS_WORSE = Question(
     id="00.b_looks_worse",
     question=(
-        "B serves 5 % faster than A, whose load is 0.9. You run each once, 1,000 messages, with different seeds. How "
+        "B serves 5 % faster than A, whose load is 0.9. You run each once, 1,000 mails, with different seeds. How "
         "often does B look worse?"
     ),
     answers=Choices(
@@ -103,8 +131,35 @@ B_LOOKS_WORSE = Question(
         right="about 1 time in 4",
     ),
     because=(
-        "At load 0.9 the mean wait of 1,000 messages varies from run to run by far more than the 5 % of speed change "
-        "it. The luck of the draw decides about one comparison in four."
+        "At load 0.9 the mean wait of 1,000 mails varies from run to run by more than the 5 % of speed change it. The "
+        "luck of the draw decides about one comparison in four."
+    ),
+)
+
+SAME_LUCK = Question(
+    id="00.same_luck",
+    question=(
+        "Now A and B get the same seed: the same mails at the same instants, and a mail that is long for A is long for "
+        "B. How often does B look worse?"
+    ),
+    answers=Choices(
+        options=(
+            Option(
+                text="about 1 time in 4, as before",
+                idea="Chance is chance, whoever has it. But what decides is a difference in luck; now there is none.",
+                names=WrongIdea.ONE_RUN_SHOWS,
+            ),
+            Option(
+                text="about 1 time in 8",
+                idea="One die instead of two, so half of the errors. But both throw the same die, and it cancels.",
+            ),
+            Option(text="never"),
+        ),
+        right="never",
+    ),
+    because=(
+        "Mail by mail: it arrives at the same instant and needs a little less of B's time. So B is never later with "
+        "the mails before it, and no mail waits longer at B."
     ),
 )
 
@@ -113,7 +168,8 @@ ONE_MORE = Exercise(
     kind=Kind.PREDICT,
     task=(
         f"Ten runs have mean waits whose average is {PILOT.mean:.0f} ± {PILOT.half_width:.0f} ms (95 %). You make one "
-        "more run with a new seed. How often will its mean wait lie outside these limits?"
+        "more run with a new seed. How often will its mean wait lie outside these limits: never, 1 time in 20, or "
+        "about every second time?"
     ),
     rule=Choices(
         options=(
@@ -148,7 +204,7 @@ ONE_MORE = Exercise(
 import math, statistics
 from edasim.theory import mean_interval
 
-waits = {list(PILOT_MS)}
+waits = {[round(wait) for wait in PILOT_MS]}
 single_run = statistics.stdev(waits)
 half_width = mean_interval(waits).half_width
 outside = math.erfc(half_width / single_run / math.sqrt(2 * (1 + 1 / len(waits))))
@@ -163,8 +219,9 @@ RUNS = Exercise(
     id="00.repeats",
     kind=Kind.CALCULATE,
     task=(
-        f"Ten runs gave mean waits of {SHOWN_MS} ms: {PILOT.mean:.0f} ms ± {100 * PILOT.relative_half_width:.0f} %. "
-        f"About how many runs are needed for ± {100 * WANTED_RATIO:.0f} %?"
+        f"The first ten runs of A gave mean waits of {SHOWN_MS} ms: {PILOT.mean:.0f} ms "
+        f"± {100 * PILOT.relative_half_width:.0f} %. Judged from these ten, about how many runs are needed for "
+        f"± {100 * WANTED_RATIO:.0f} %?"
     ),
     rule=Number(
         unit="runs",
@@ -178,6 +235,11 @@ RUNS = Exercise(
                 within_ratio=0.12,
             ),
             slip(10, "Ten runs gave more than that. More runs are needed for a narrower interval."),
+            slip(
+                FROM_ALL_RUNS,
+                "That is what all 600 runs say. Ten runs know their own spread only roughly, so plan with them, then "
+                "look again.",
+            ),
         ),
     ),
     hints=Hints(
@@ -189,59 +251,53 @@ RUNS = Exercise(
         code=f"""
 from edasim.theory import runs_needed
 
-answer = runs_needed({list(PILOT_MS)}, relative_half_width={WANTED_RATIO})
+answer = runs_needed({[round(wait) for wait in PILOT_MS]}, relative_half_width={WANTED_RATIO})
 """,
         because=(
-            f"To be {NARROWER:.2f} times narrower takes about {NARROWER:.2f}² times as many runs; a little fewer, "
-            "because with more runs Student's factor comes down as well."
+            f"To be {NARROWER:.1f} times narrower takes about {NARROWER:.1f}² times as many runs; a little fewer, "
+            f"because with more runs Student's factor comes down as well. All 600 runs together say {FROM_ALL_RUNS}: "
+            "ten runs know their own spread only roughly."
         ),
     ),
 )
 
-INTERVAL = Exercise(
-    id="00.interval",
+LIAR = Exercise(
+    id="00.liar",
     kind=Kind.CHANGE_CODE,
     task=(
-        "Write interval(waits): for a list of mean waits, one per run, return the mean and the half-width of its 95 % "
-        "interval. student_t(0.95, n - 1) of edasim.theory gives Student's factor. It is tried on runs that you have "
-        "not seen."
+        f"Longer runs lie less often, but they lie. Find a pair of seeds with which B looks worse although each run "
+        f"has {LONG_RUN:,} mails. Answer with (seed of A, seed of B)."
     ),
-    rule=FunctionRule(
-        exercise="00.interval",
-        cases=some_waits,
-        truth=interval_of,
-        slips=(
-            FunctionSlip(
-                wrong=spread_of_runs,
-                idea="That is how far single runs scatter. The mean of n runs scatters √n times less.",
-            ),
-            FunctionSlip(
-                wrong=normal_interval, idea="1.96 is for very many runs. With few, Student's factor is larger."
-            ),
-            FunctionSlip(
-                wrong=divided_by_n,
-                idea="You divided the squares by n. The mean was estimated from the same runs, so n - 1 are left.",
-            ),
-        ),
-    ),
+    rule=LyingPair(messages=LONG_RUN),
     hints=Hints(
-        question="What scatters less than single runs, and how much less with n of them?",
-        pointer="Half-width = t · s / √n, with s from statistics.stdev and t from student_t(0.95, n - 1).",
-        first_line="n = len(waits)",
+        question="Which seeds make A look good: those with short waits, or those with long ones? And B bad?",
+        pointer=(
+            f"Make A and B again with messages={LONG_RUN} (dataclasses.replace), run each with some twenty seeds, and "
+            "take A's shortest wait and B's longest."
+        ),
+        first_line="waits_a = {seed: wait_s(a, seed) for seed in range(1, 21)}",
     ),
     solution=Solution(
-        code="""
-import math, statistics
-from edasim.theory import student_t
+        code=f"""
+import dataclasses
+import edasim as eda
+from edasim import scenarios
 
-def answer(waits):
-    n = len(waits)
-    half_width = student_t(0.95, n - 1) * statistics.stdev(waits) / math.sqrt(n)
-    return statistics.mean(waits), half_width
+a = scenarios.SingleQueue(
+    arrivals=eda.load.Poisson(rate_per_s=45), service_time=eda.times.Exponential(mean_s=0.020), messages={LONG_RUN}
+)
+b = dataclasses.replace(a, service_time=eda.times.Exponential(mean_s=0.020 / 1.05))
+
+def wait_s(system, seed):
+    return system.run(seed=seed).summary()["mail"].mean_wait_s
+
+waits_a = {{seed: wait_s(a, seed) for seed in range(1, 21)}}
+waits_b = {{seed: wait_s(b, seed) for seed in range(1, 21)}}
+answer = min(waits_a, key=waits_a.get), max(waits_b, key=waits_b.get)
 """,
         because=(
-            "This is what experiments.replicate does for you. Values inside one run must not go in: they resemble "
-            "their neighbours."
+            "Whoever may choose the seeds can prove anything. That is why the seeds of an experiment are fixed before "
+            "it runs, and many."
         ),
     ),
 )
@@ -250,41 +306,33 @@ COMPARE = Exercise(
     id="00.compare",
     kind=Kind.CHANGE_CODE,
     task=(
-        "Write compare(a, b): mean waits of two systems, a[i] and b[i] from the same seed. Return the mean and the "
-        "half-width of the 95 % interval of a - b."
+        "Write compare(a, b, n=20): for two systems, return the 95 % interval of a's mean wait minus b's "
+        f"({WAIT!r}, in seconds), from n pairs of runs with the same luck. It is tried on systems that you have not "
+        "seen."
     ),
-    rule=FunctionRule(
-        exercise="00.compare",
-        cases=some_pairs,
-        truth=paired,
-        slips=(
-            FunctionSlip(
-                wrong=as_if_strangers,
-                idea=(
-                    "You added both spreads, as if the two had nothing in common. They shared their luck: subtract "
-                    "first, run by run."
-                ),
-            ),
-            FunctionSlip(wrong=the_other_way, idea="That is b - a. A positive answer shall mean that a waits longer."),
-        ),
-    ),
+    rule=TrialRule(exercise="00.compare", seeds=4, trial=comparison_trial),
     hints=Hints(
-        question="When a[3] and b[3] are both large, whose fault is it: the systems', or that of seed 3?",
-        pointer="Take the differences run by run; then it is the interval of one list.",
-        first_line="differences = [left - right for left, right in zip(a, b)]",
+        question="When a and b both wait long with some seed, whose fault is it: the systems', or that of the seed?",
+        pointer=(
+            "experiments.replicate takes the same seeds for every system unless you say otherwise, and what it returns "
+            "has .minus(other), which subtracts pair by pair."
+        ),
+        first_line="of_a = experiments.replicate(a, n, wait)",
     ),
     solution=Solution(
-        code="""
-import math, statistics
-from edasim.theory import student_t
+        code=f"""
+from edasim import experiments
 
-def answer(a, b):
-    differences = [left - right for left, right in zip(a, b)]
-    n = len(differences)
-    half_width = student_t(0.95, n - 1) * statistics.stdev(differences) / math.sqrt(n)
-    return statistics.mean(differences), half_width
+def answer(a, b, n=20):
+    wait = {WAIT!r}
+    of_a = experiments.replicate(a, n, wait)
+    of_b = experiments.replicate(b, n, wait)
+    return of_a.minus(of_b)
 """,
-        because="What both sides share cancels in the difference, and only what tells them apart is left to scatter.",
+        because=(
+            "What both sides share cancels in the difference, and only what tells them apart is left to scatter. "
+            "experiments.compare does this for you from now on."
+        ),
     ),
 )
 
@@ -348,6 +396,6 @@ the system: a conclusion that holds for one seed only is luck, so it must hold o
 CHAPTER = Chapter(
     number="00",
     title="Can you trust one run?",
-    predictions=(B_LOOKS_WORSE,),
-    exercises=(ONE_MORE, RUNS, INTERVAL, COMPARE, SEED),
+    predictions=(B_LOOKS_WORSE, SAME_LUCK),
+    exercises=(ONE_MORE, RUNS, LIAR, COMPARE, SEED),
 )

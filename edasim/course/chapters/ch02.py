@@ -27,6 +27,8 @@ FASTER = mm1(47.5, 1.1 * MAILS_PER_S)
 STEADIER = mg1(47.5, MEAN_SERVICE_S, 0.0)
 PEAK_PER_S = 190.0
 P95_WAIT_S = 0.5
+TRACE_RATIO = 1.503
+"""Mean wait with over without hand-over, on the recording of the exercise; a test computes it again."""
 
 
 def servers_for(arrival_per_s: float, mean_service_s: float, p95_wait_s: float) -> int:
@@ -288,6 +290,40 @@ answer = 18.05 / 47.5
     ),
 )
 
+TRACE = Exercise(
+    id="02.trace",
+    kind=Kind.CALCULATE,
+    task=(
+        "../data/measured/jetstream_mm1_load90_a.csv.gz is a run of another real broker, NATS JetStream, at load 0.91. "
+        "How many times as long as without any hand-over is the mean wait that is predicted with the calibrated one?"
+    ),
+    rule=near(
+        TRACE_RATIO,
+        "times",
+        within_ratio=0.03,
+        slips=(
+            slip(1.18, "A fifth longer was RabbitMQ at load 0.8. The higher the load, the more a small thing costs."),
+            slip(1.03, "0.6 ms are 3 % of 20 ms. But the wait answers to the idle time, of which they take a third."),
+            slip(1 / TRACE_RATIO, "The other way round: divide the longer wait by the shorter."),
+        ),
+    ),
+    hints=Hints(
+        question="By what share does the hand-over lengthen the work, and by what share does it shorten the idle time?",
+        pointer="Recording.predict() calibrates the hand-over, predict(handover_s=0.0) has none. Compare the means.",
+        first_line='recording = Recording.read("../data/measured/jetstream_mm1_load90_a.csv.gz")',
+    ),
+    solution=Solution(
+        code="""
+from edasim.experiments import Recording
+
+recording = Recording.read("../data/measured/jetstream_mm1_load90_a.csv.gz")
+calibrated, without = recording.predict(), recording.predict(handover_s=0.0)
+answer = calibrated.predicted_s.mean() / without.predicted_s.mean()
+""",
+        because="45 times a second 0.6 ms more work: load 0.91 becomes 0.94, and the idle time shrinks by a third.",
+    ),
+)
+
 WHY = Exercise(
     id="02.why",
     kind=Kind.EXPLAIN,
@@ -347,5 +383,5 @@ CHAPTER = Chapter(
     number="02",
     title="Why does the queue explode at 95 % and not at 80 %?",
     predictions=(WAIT_AT_95, POOLING),
-    exercises=(REPAIR, SERVERS, SERVERS_FOR, LITTLE, WHY),
+    exercises=(REPAIR, SERVERS, SERVERS_FOR, LITTLE, TRACE, WHY),
 )

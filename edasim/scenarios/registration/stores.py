@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, UnknownNameError
 from ...kernel import Run
 from ...kernel.runlog import OUTCOMES
 from ...services import Acknowledge
+from .people import REQUESTED
 from .scenario import MAIL
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -88,6 +89,37 @@ def bus(run: Run, service: str | None = None) -> Store:
         for number, lane in zip(rows.number[first].tolist(), rows.lane[first].tolist(), strict=True)
     )
     return Store("bus", items, rows.enqueued_s[first], until_s)
+
+
+def owed(run: Run, kind: str) -> Store:
+    """Users who were accepted and still wait: for "user_written" (their row) or "mail_arrived" (their first mail)."""
+    words = {"user_written": "accepted, no row yet", "mail_arrived": "accepted, no mail yet"}
+    if kind not in words:
+        raise UnknownNameError("kind of fact that is owed", kind, words)
+    got_s: dict[str, float] = {}
+    for fact in run.fact_list:
+        if fact.kind == kind:
+            got_s.setdefault(fact.detail["user_id"], fact.time_s)
+    accepted_s: dict[str, float] = {}
+    for fact in run.fact_list:
+        if fact.kind == "registration_checked" and fact.detail["accepted"]:
+            accepted_s.setdefault(fact.detail["user_id"], fact.time_s)
+    until_s = np.array([got_s.get(user, np.inf) for user in accepted_s], dtype=np.float64)
+    return Store(words[kind], tuple(accepted_s), np.array(list(accepted_s.values()), dtype=np.float64), until_s)
+
+
+def welcomes_s(run: Run) -> Floats:
+    """Seconds from sign-up to the first mail, one per user who got a mail, in order of sign-up."""
+    arrived_s: dict[str, float] = {}
+    for fact in run.fact_list:
+        if fact.kind == "mail_arrived":
+            arrived_s.setdefault(fact.detail["user_id"], fact.time_s)
+    rows, waits_s = run.deliveries, {}
+    for number, published_s in zip(rows.number.tolist(), rows.published_s.tolist(), strict=True):
+        event = run.numbered_events[number]
+        if event.type == REQUESTED and event.subject in arrived_s:
+            waits_s[event.subject] = arrived_s[event.subject] - published_s
+    return np.array(list(waits_s.values()), dtype=np.float64)
 
 
 def _kept(run: Run, name: str, kinds: tuple[tuple[str, str], ...]) -> Store:

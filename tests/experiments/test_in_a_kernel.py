@@ -1,0 +1,92 @@
+"""Progress in a real Jupyter kernel, without a browser: what the page would get is read, the button is pressed.
+
+The button's message goes to a subshell of the kernel, as JupyterLab sends it, while the cell is busy.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+HERE = str(Path(__file__).parent)
+VIEW = "application/vnd.jupyter.widget-view+json"
+CELL = f"""
+import sys, warnings
+sys.path.insert(0, {HERE!r})
+from breaking import MM1
+from edasim.experiments import progress, replicate
+warnings.simplefilter("ignore")
+progress.QUIET_S = 0.2
+result = replicate(MM1, 100_000, "mail.mean_wait_s", workers=1)
+print(result.is_partial, result.n > 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    manager = KernelManager(kernel_name="python3")
+    folder = tmp_path_factory.mktemp("notebook")
+    manager.start_kernel(cwd=folder, env={**os.environ, "IPYTHONDIR": str(folder / "ipython")})
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def messages(kernel, until, within_s=60.0):
+    """What the kernel publishes, up to the first message that `until` accepts."""
+    seen, deadline_s = [], time.monotonic() + within_s
+    while time.monotonic() < deadline_s:
+        seen.append(kernel.get_iopub_msg(timeout=within_s))
+        if until(seen[-1]):
+            return seen
+    raise AssertionError(f"waited in vain; {len(seen)} messages came")
+
+
+def subshell(kernel):
+    kernel.control_channel.send(kernel.session.msg("create_subshell_request", {}))
+    return kernel.get_control_msg(timeout=30)["content"]["subshell_id"]
+
+
+def test_the_button_of_the_bar_stops_the_work_and_keeps_what_is_done(kernel):
+    shell = subshell(kernel)
+    asked = kernel.execute(CELL)
+    before = messages(kernel, lambda message: message["msg_type"] == "display_data")
+    assert set(before[-1]["content"]["data"]) == {VIEW}
+    models = {
+        message["content"]["data"]["state"]["_model_name"]: message["content"]["comm_id"]
+        for message in before
+        if message["msg_type"] == "comm_open"
+    }
+    time.sleep(0.5)
+    click = kernel.session.msg("comm_msg", {"comm_id": models["ButtonModel"], "data": {"method": "custom"}})
+    click["content"]["data"]["content"] = {"event": "click"}
+    click["header"]["subshell_id"] = shell
+    kernel.shell_channel.send(click)
+    after = messages(
+        kernel,
+        lambda message: (
+            message["msg_type"] == "status"
+            and message["content"]["execution_state"] == "idle"
+            and message["parent_header"].get("msg_id") == asked
+        ),
+    )
+    printed = "".join(message["content"]["text"] for message in after if message["msg_type"] == "stream")
+    assert printed == "True True\n"
+    assert [message for message in after if message["msg_type"] == "error"] == []
+    updates = [
+        (message["content"]["comm_id"], message["content"]["data"].get("state", {}))
+        for message in after
+        if message["msg_type"] == "comm_msg"
+    ]
+    bars = [state["value"] for comm, state in updates if comm == models["IntProgressModel"] and "value" in state]
+    assert bars == sorted(bars)
+    assert len(bars) > 1
+    sentences = [state["value"] for comm, state in updates if comm == models["LabelModel"] and "value" in state]
+    assert sentences[-1].endswith("of 100000 runs")
