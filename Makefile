@@ -7,7 +7,7 @@ BUILT := .venv/.built
 CODE := edasim tests tools benchmarks notebooks
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test style types floors spelling unit chapters browser bench format outputs lock clean
+.PHONY: help lab test style types floors spelling unit fidelity chapters browser bench format outputs lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -20,7 +20,7 @@ lab: $(BUILT) ## JupyterLab with the chapters, on 127.0.0.1 (PORT=8888; NO_BROWS
 	@exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) --ServerApp.root_dir=notebooks \
 		--ServerApp.log_level=WARN $(AS_ROOT) $(if $(NO_BROWSER),--no-browser)
 
-test: style types floors spelling unit chapters browser ## every check below, in this order
+test: style types floors spelling unit fidelity chapters browser ## every check below, in this order
 
 style: $(BUILT) ## ruff's rules and format; what notebooks may store
 	$(BIN)/ruff check $(CODE)
@@ -38,6 +38,9 @@ spelling: $(BUILT) ## codespell
 
 unit: $(BUILT) ## all tests and doctests that need no browser, with coverage
 	$(BIN)/pytest -n 2 --ignore=tests/browser --cov --cov-report=term
+
+fidelity: $(BUILT) ## the ledger of the brokers' rules, docs/FIDELITY.md; fails on gaps
+	$(BIN)/python tools/fidelity.py
 
 chapters: $(BUILT) ## runs each chapter and compares its checked cells
 	$(BIN)/pytest -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks

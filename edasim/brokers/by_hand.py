@@ -32,11 +32,15 @@ class SettlesByHand(Subscription, Protocol):
 
 
 class _Waiters(list[Any]):
-    """The callbacks of a receive; when the last one is removed, nobody waits for it any more."""
+    """The callbacks of a receive; without any, nobody waits for it any more."""
 
     def __init__(self, receive: Receive) -> None:
         super().__init__()
         self._receive = receive
+
+    def append(self, callback: Any) -> None:
+        super().append(callback)
+        self._receive.ask()
 
     def remove(self, callback: Any) -> None:
         super().remove(callback)
@@ -49,7 +53,8 @@ class Receive(simpy.Event):
 
     If the process that waits for it is interrupted, the receive withdraws, or hands back what it was given at that very
     instant. If the process waits for it together with other events (`receive | timeout`), it withdraws when another
-    comes first; but an interrupt of such a wait is not seen from here: call `cancel` then.
+    comes first; but an interrupt of such a wait is not seen from here: call `cancel` then. Who waits for it once more
+    asks anew, behind all who are waiting.
     """
 
     def __init__(self, subscription: SettlesByHand, consumer: str) -> None:
@@ -57,7 +62,14 @@ class Receive(simpy.Event):
         self.subscription = subscription
         self.name = checks.check_text("consumer", consumer)
         self.callbacks = _Waiters(self)
-        subscription.ready(self, float(self.env.now))
+        self._asks = False
+        self.ask()
+
+    def ask(self) -> None:
+        """Asks for a message, unless it does so already or has one."""
+        if not self._asks and not self.triggered:
+            self._asks = True
+            self.subscription.ready(self, float(self.env.now))
 
     def take(self, now_s: float, message: Message) -> None:
         """The subscription hands over a message."""
@@ -67,6 +79,7 @@ class Receive(simpy.Event):
 
     def cancel(self) -> None:
         """Gives up: takes no message any more, and hands back the one that came if it is not settled yet."""
+        self._asks = False
         if not self.triggered:
             self.subscription.withdraw(self)
             return

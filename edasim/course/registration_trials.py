@@ -1,7 +1,8 @@
-"""What chapter 05 does with a learner's code: delivers mails to it, looks for the users it finds, lets it join a system.
+"""What chapter 05 does with a learner's code: delivers mails to it, looks for users with it, lets it join a system.
 
-Each trial takes the learner's function and a seed, and returns a verdict that names the typical mistake. Follows: the bus
-in memory, which delivers at least once. Left out: the checks of answers in words and numbers, which are in `ch05.py`.
+Each trial takes the learner's function and a seed, and returns a verdict that names the typical mistake. Follows: the
+bus in memory, which delivers at least once. Left out: the checks of answers in words and numbers, which are in
+`ch05.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from ..failures import Crash
 from ..kernel import Run, Simulation
 from ..scenarios.registration import ACCEPTED, MAIL_REQUESTED, Registration
+from ..services import Acknowledge
 from .ideas import WrongIdea
 from .rules import Verdict, idea_in_words
 from .trials import must_be_callable
@@ -30,7 +32,7 @@ LOSING = Registration(
     users=150,
     spam_ratio=0.2,
     connecting_s=0.1,
-    acknowledge="on_delivery",
+    acknowledge=Acknowledge.ON_DELIVERY,
     faults=tuple(Crash(node="mail", at_s=at_s, down_s=0.3) for at_s in (1.5, 3.0, 4.5, 6.0)),
 )
 """A careless mail service that dies four times: about two mails are lost each time."""
@@ -181,5 +183,7 @@ def sms_verdict(texts: Counter[str], accepted: set[str], before: Others, after: 
             "Nobody takes the messages, or the handler does not call send(event.subject).",
         )
     if any(n > 1 for n in texts.values()):
-        return Verdict(False, "Some users got two texts.", "Several event types of one user lead to a text; one is enough.")
+        return Verdict(
+            False, "Some users got two texts.", "Several event types of one user lead to a text; one is enough."
+        )
     return Verdict(True, f"{len(accepted)} accepted users got one text each, and no other service noticed.")

@@ -109,8 +109,6 @@ def _make(tasks: Sequence[Task], plan: Plan, workers: int | None, book: Journal 
             if book is not None:
                 book.add(by_place[place], outcome)
             progress.done()
-            if progress.stopped:
-                raise KeyboardInterrupt
 
 
 def _refuse_if_all_failed(gathered: Gathered) -> None:

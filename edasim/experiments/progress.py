@@ -1,16 +1,13 @@
 """Progress on anything that takes over two seconds: a line in a terminal, a bar with a button in a notebook.
 
-Nothing is shown before, and nothing where nobody watches. The button stops the work as Ctrl-C does in a terminal. While
-a cell runs, a notebook hears the button only if its kernel has subshells (ipykernel 7 with JupyterLab 4.4 or later);
-the stop button of the notebook itself works everywhere. Left out: estimates of the time that is left, which would
-mislead where runs differ.
+Nothing is shown before, and nothing where nobody watches. Work is stopped by Ctrl-C in a terminal and by interrupting
+the kernel in a notebook; the button does that in JupyterLab, where a click on a widget would not be heard before the
+cell is done. Left out: estimates of the time that is left, which would mislead where runs differ.
 """
 
 from __future__ import annotations
 
-import _thread
 import sys
-import threading
 import time
 from types import TracebackType
 from typing import Any, Protocol
@@ -18,6 +15,11 @@ from typing import Any, Protocol
 QUIET_S = 2.0
 STEP_S = 0.1
 WIDGET = "application/vnd.jupyter.widget-view+json"
+BUTTON = (
+    '<button class="jupyter-button" data-commandlinker-command="notebook:interrupt-kernel"'
+    ' title="stops here and keeps what is done">stop</button>'
+)
+"""JupyterLab itself runs the command that a clicked element names; elsewhere the button does nothing."""
 
 
 class Screen(Protocol):
@@ -31,19 +33,16 @@ class Screen(Protocol):
 
 
 class Progress:
-    """Counts work that is done; used with `with`. `stopped` tells whether someone has pressed the button."""
+    """Counts work that is done; used with `with`."""
 
     def __init__(self, what: str, total: int, reused: int = 0) -> None:
         self.what = what
         self.total = total
         self.reused = reused
         self.count = reused
-        self.stopped = False
         self._since_s = time.monotonic()
         self._shown_s = 0.0
         self._screen: Screen | None = None
-        self._busy = True
-        self._interruptible = threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> Progress:
         return self
@@ -51,7 +50,6 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._busy = False
         if self._screen is not None:
             self._screen.end(self.told())
 
@@ -70,12 +68,6 @@ class Progress:
         """How far the work is, in words."""
         reused = f", {self.reused} of them read from the journal" if self.reused else ""
         return f"{self.count} of {self.total} {self.what}{reused}"
-
-    def stop(self) -> None:
-        """Ends the work soon: at the next run that is done, or at once where the main thread does the work."""
-        self.stopped = True
-        if self._busy and self._interruptible:
-            _thread.interrupt_main()
 
 
 def screen(progress: Progress) -> Screen:
@@ -121,8 +113,7 @@ class Notebook:
 
         self.bar: Any = ipywidgets.IntProgress(max=progress.total, description=progress.what)
         self.sentence: Any = ipywidgets.Label()
-        self.button: Any = ipywidgets.Button(description="stop", tooltip="stops and keeps what is done")
-        self.button.on_click(lambda _: progress.stop())
+        self.button: Any = ipywidgets.HTML(BUTTON)
         box = ipywidgets.HBox([self.bar, self.sentence, self.button])
         display({WIDGET: {"version_major": 2, "version_minor": 0, "model_id": box.model_id}}, raw=True)  # type: ignore[no-untyped-call]
 

@@ -21,6 +21,10 @@ OpenRows = Callable[[float], Iterable[bytes]]
 """Called at the end of a run: the rows of what is still queued or in flight, packed."""
 
 
+def _call(_now_s: float, act: Callable[[], object]) -> None:
+    act()
+
+
 class Simulation:
     """One experiment's world: a clock that starts at 0 s, and a log of what happens in it.
 
@@ -66,14 +70,14 @@ class Simulation:
         """Registers who knows of messages that are still queued or in flight when a run ends."""
         self._open_rows.append(open_rows)
 
-    def at(self, time_s: float, act: Callable[[], None]) -> None:
-        """Calls `act()` at `time_s` of simulated time, which must not lie in the past."""
+    def at(self, time_s: float, act: Callable[[], object]) -> None:
+        """Calls `act()` at `time_s` of simulated time, which must not lie in the past; what it returns is ignored."""
         time_s = checks.check_non_negative("time_s", time_s)
         if not callable(act):
             raise checks.refuse("act", act, "give a function without arguments")
         if time_s < self.env.now:
             raise self._too_early("time_s", time_s)
-        self.env.at(time_s, lambda _now_s, _argument: act())
+        self.env.at(time_s, _call, act)
 
     def node(self, name: str) -> Any:
         """The node of that name, such as "mail/0"."""

@@ -20,6 +20,7 @@ from ..scenarios import SingleQueue
 from ..services import load
 from ..theory import Interval, batch_means_interval, ggc, mg1, mmc
 from ..viz import Picture, queue_svg, wait_against_load_svg
+from ..viz.svg import say
 from .controls import Slider
 from .lab import Lab, Values
 from .spread import Metric
@@ -29,6 +30,8 @@ BATCHES = 10
 FEWEST_MEMORIES = 20
 """Runs shorter than this many times the queue's memory have an interval that is clearly too narrow."""
 
+IMPERCEPTIBLE_S = 1e-5
+ROW, GREY = "display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start", "filter:grayscale(1);opacity:.7"
 LOADS = (*np.linspace(0.02, 0.94, 47).tolist(), *np.linspace(0.95, 0.99, 9).tolist(), 0.995)
 """Where theory's curve is computed."""
 
@@ -113,13 +116,13 @@ def picture(model: Measured, pinned: Measured | None) -> Picture:
         None if pinned is None else pinned.point,
         interval_s=None if model.truth_s is None else (max(0.0, model.interval.low), model.interval.high),
     )
-    panels = [panel(queue.svg, 4), panel(against.svg, 3)]
-    said = [in_words(model), against.text, *queue.text.split("\n")]
+    left, said = [queue.svg], [in_words(model), against.text, *queue.text.split("\n")]
     if pinned is not None:
         before = shown_queue(pinned)
-        panels.append(panel(before.svg, 4, look="filter:grayscale(1);opacity:.7", title=f"Pinned: {setting(pinned)}"))
-        said.append(f"Pinned: {setting(pinned)}. {before.text}")
-    html = f'<div style="display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start">{"".join(panels)}</div>'
+        words = f"Pinned: {setting(pinned)}."
+        left += [f'<p style="margin:.6em 0 .2em">{words}</p><div style="{GREY}">{before.svg}</div>']
+        said.append(f"{words} {before.text}")
+    html = f'<div style="{ROW}">{panel("".join(left), 4)}{panel(against.svg, 3)}</div>'
     return Picture(html=html, alt=f"{queue.alt}. {against.alt}", text="\n".join(said))
 
 
@@ -128,10 +131,9 @@ def shown_queue(model: Measured) -> Picture:
     return queue_svg(model.run, until_s=None if model.load < 1.0 else float(model.run.deliveries.published_s[-1]))
 
 
-def panel(svg: str, share: int, *, look: str = "", title: str = "") -> str:
-    """One drawing with its share of the row, on a row of its own where there is little room."""
-    above = f'<p style="margin:.2em 0;font-size:.9em">{title}</p>' if title else ""
-    return f'<div style="flex:{share} 1 {100 * share}px;max-width:{160 * share}px;{look}">{above}{svg}</div>'
+def panel(content: str, share: int) -> str:
+    """Content with its share of the row, on a row of its own where there is little room."""
+    return f'<div style="flex:{share} 1 {100 * share}px;max-width:{160 * share}px">{content}</div>'
 
 
 def curve_through(model: Measured) -> list[tuple[float, float]]:
@@ -151,19 +153,24 @@ def setting(model: Measured) -> str:
     )
 
 
+def milliseconds(time_s: float) -> str:
+    """A time in milliseconds for people; what nobody would notice is not spelt out."""
+    return f"{say(1000 * time_s)} ms" if time_s > IMPERCEPTIBLE_S else f"under {say(1000 * IMPERCEPTIBLE_S)} ms"
+
+
 def in_words(model: Measured) -> str:
     """The first sentence: the setting, its load, the measured wait, the truth, and whether to believe the interval."""
     said = f"{setting(model)}: load {model.load:.3g}."
-    measured_ms = 1000 * model.interval.mean
+    measured = milliseconds(model.point[1])
     if model.truth_s is None:
         return (
             f"{said} More work arrives than can be done, so there is no long-run wait: the {MESSAGES:,} mails of this "
-            f"run wait {measured_ms:,.0f} ms on average, those of a longer run longer. The queue is shown "
+            f"run wait {measured} on average, those of a longer run longer. The queue is shown "
             "up to the last arrival."
         )
     said += (
-        f" Mean wait of this run {measured_ms:.3g} ms ± {1000 * model.interval.half_width:.2g} (from {BATCHES} batches "
-        f"of the run); theory says {1000 * model.truth_s:.3g} ms."
+        f" Mean wait of this run {measured} ± {milliseconds(model.interval.half_width)} (from {BATCHES} batches "
+        f"of the run); theory says {milliseconds(model.truth_s)}."
     )
     mails = memory(model.values)
     if FEWEST_MEMORIES * mails > MESSAGES:
@@ -207,7 +214,7 @@ LAB = Lab(
             name="variability",
             low=0.0,
             high=4.0,
-            step=0.25,
+            step=0.5,
             default=1.0,
             unit="",
             question="All mails alike (0), as random as chance (1), a few very long (4): how does the wait follow?",

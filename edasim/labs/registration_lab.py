@@ -4,7 +4,8 @@ Users sign up for 15 seconds; one service may die and is back two seconds later.
 service and which accepted users still wait for their row or their mail, then the books. The run goes on until nothing
 is left to do, so nobody counts as lost because the picture ends. The network loses nothing here, so every repeated mail
 comes from the crash. Theory: the mails that are on their way or unanswered at an instant are, on average, those that
-arrive per second times the seconds that each takes (Little's law, QT-24). Left out: brokers other than the bus in memory.
+arrive per second times the seconds that each takes (Little's law, QT-24). Left out: brokers other than the bus in
+memory.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ SPAM_RATIO, OPENS_RATIO, CACHING_S, SLOTS = 0.1, 0.7, 0.005, 4
 NOBODY, ANALYTICS, USERS, MAIL = "nobody", "behaviour-analytics", "user-management", "mail"
 SERVICES = (ANALYTICS, USERS, MAIL)
 DEFAULTS: Mapping[str, Any] = {
-    "users_per_s": 20, "latency_ms": 50, "connecting_ms": 20, "crash": MAIL, "at_s": 6.0, "care": Care.ACKNOWLEDGE_LAST.value,
+    "users_per_s": 20, "latency_ms": 50, "connecting_ms": 20, "crash": MAIL, "at_s": 6.0,
+    "care": Care.ACKNOWLEDGE_LAST.value,
 }  # fmt: skip
 LEFT, WIDTH = 214.0, 780.0
 
 
 @dataclass(frozen=True)
 class Model:
-    """One run: its setting, its levels over time, who was down when (seconds), its books, and seconds to each welcome."""
+    """One run: its setting, its levels over time, who was down when, its books, seconds to each welcome."""
 
     values: Mapping[str, Any]
     levels: tuple[strips.Strip, ...]
@@ -119,13 +121,16 @@ def setting(model: Model) -> str:
 
 def book_lines(model: Model) -> list[str]:
     """The books in words: who signed up, who has a row, a mail, two mails, none."""
-    books, p95_s = model.books, float(np.quantile(model.welcomes_s, 0.95)) if len(model.welcomes_s) else float("nan")
+    books = model.books
+    if not len(model.welcomes_s):
+        return [f"{books.requested} signed up, {books.accepted} were accepted.", f"Lost: {books.without_mail}.", ""]
+    p95_s, last_s = np.quantile(model.welcomes_s, (0.95, 1.0)).tolist()
+    stored = f"{books.rows} rows, {books.cached} files, {books.mailed} mailed"
+    wrong = f"Lost: {books.without_mail}. Mailed twice: {books.mailed_twice}."
     return [
-        f"{books.requested} signed up, {books.accepted} were accepted: {books.rows} rows, {books.cached} files, "
-        f"{books.mailed} mailed.",
-        f"Lost: {books.without_mail}. Mailed twice: {books.mailed_twice}. Pages opened: {books.shown}, "
-        f"{books.shown_before_row} of them before the row was there.",
-        f"From sign-up to mail: 95 % within {say(p95_s)} s, the last after {say(float(model.welcomes_s.max(initial=0.0)))} s.",
+        f"{books.requested} signed up, {books.accepted} were accepted: {stored}.",
+        f"{wrong} Pages opened: {books.shown}, {books.shown_before_row} of them before the row was there.",
+        f"From sign-up to mail: 95 % within {say(p95_s)} s, the last after {say(last_s)} s.",
     ]
 
 
@@ -157,7 +162,7 @@ def keeps_up(kept: Values) -> bool:
 
 
 def twice_truth(values: Values) -> float | None:
-    """How many mails one crash repeats on average: those that are sent and unanswered; None where a queue never ends."""
+    """How many mails one crash repeats on average: those sent and unanswered; None where a queue never ends."""
     kept = {**DEFAULTS, **values}
     if kept["crash"] != MAIL or kept["care"] != Care.ACKNOWLEDGE_LAST.value:
         return 0.0

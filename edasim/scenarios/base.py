@@ -40,6 +40,15 @@ class Scenario:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         return ", ".join(f"{field.name}={_told(getattr(self, field.name))}" for field in fields)
 
+    def but(self: S, **changes: Any) -> S:
+        """The same scenario with some fields changed; their checks run again.
+
+        >>> from edasim.scenarios import SingleQueue
+        >>> SingleQueue(servers=2).but(messages=5).servers
+        2
+        """
+        return type(self)(**{**_fields(self), **changes})
+
     def run(
         self, seed: int = 0, until_s: float | None = None, *, log: str | LogLevel = LogLevel.FULL, one_in: int = 100
     ) -> Run:
@@ -69,8 +78,12 @@ class Scenario:
         return cls(**{field: _from_plain(value) for field, value in told.items() if field != "scenario"})
 
 
+def _fields(configuration: Any) -> dict[str, Any]:
+    return {field.name: getattr(configuration, field.name) for field in dataclasses.fields(configuration)}
+
+
 def _fields_as_plain(configuration: Any) -> dict[str, Any]:
-    return {field.name: _plain(getattr(configuration, field.name)) for field in dataclasses.fields(configuration)}
+    return {name: _plain(value) for name, value in _fields(configuration).items()}
 
 
 def _plain(value: Any) -> Any:

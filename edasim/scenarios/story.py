@@ -1,10 +1,12 @@
 """The story of one causal tree: every step that an event and what followed from it took, in order of time.
 
-It is read off the delivery table and the facts that carry the trace's id. A story is text, a table and, by `viz`, a picture.
+It is read off the delivery table and the facts that carry the trace's id. A story is text, a table and, by `viz`, a
+picture.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: at `time_s` seconds `who` did something, `kind` in a word, `text` in a sentence, `to` whom if anyone."""
+    """One step: at `time_s` seconds `who` did something `to` whom if anyone; `kind` in a word, `text` in a sentence."""
 
     time_s: float
     who: str
@@ -104,10 +106,8 @@ class _Tree:
             told.add((number, lane))
             event, publisher = self._events[number], self._run.publishers[int(rows.origin[i])]
             to = f" to {lane.group}" if lane.group else ", and nobody wants it"
-            yield self._place(
-                float(rows.published_s[i]), event.id, 1, "published",
-                Step(float(rows.published_s[i]), publisher, lane.group, "published", f"{publisher} publishes {event.type}{to}"),
-            )  # fmt: skip
+            at_s, text = float(rows.published_s[i]), f"{publisher} publishes {event.type}{to}"
+            yield self._place(at_s, event.id, 1, "published", Step(at_s, publisher, lane.group, "published", text))
 
     def deliveries(self) -> Iterator[Placed]:
         """Two steps per delivery attempt: taken, and what became of it."""
@@ -122,8 +122,8 @@ class _Tree:
             taken = f"{consumer} takes {event.type}{again}, {waited_ms:.0f} ms after it was queued"
             at_s, end_s = float(rows.delivered_s[i]), float(rows.finished_s[i])
             yield self._place(at_s, event.id, attempt, "delivered", Step(at_s, consumer, "", "delivered", taken))
-            if end_s == end_s:
-                text = f"{consumer} is done with {event.type}" if outcome == "done" else f"{consumer}: {event.type} {outcome}"
+            if not math.isnan(end_s):
+                text = _ending(consumer, event.type, outcome)
                 yield self._place(end_s, event.id, attempt, "outcome", Step(end_s, consumer, "", outcome, text))
 
     def facts(self) -> Iterator[Placed]:
@@ -141,6 +141,15 @@ class _Tree:
 
     def _place(self, time_s: float, event_id: str | None, attempt: int, what: str, step: Step) -> Placed:
         return (time_s, self._depths.get(event_id, 0), attempt, _ORDER.index(what)), step
+
+
+def _ending(consumer: str, event_type: str, outcome: str) -> str:
+    """What became of a delivery that a consumer had taken, in a sentence."""
+    if outcome == "done":
+        return f"{consumer} is done with {event_type}"
+    if outcome == "dropped":
+        return f"{consumer}: {event_type} dropped, it was acknowledged before {consumer} crashed"
+    return f"{consumer}: {event_type} {outcome}"
 
 
 def _depth(event_id: str | None, causes: dict[str | None, str | None]) -> int:

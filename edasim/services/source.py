@@ -95,14 +95,15 @@ class Source:
         next_number, next_id, new_event, to = self._next_number, self.sim.env.next_id, self._new_event, self.to
 
         def arrive(now_s: float, _: Any) -> Record | None:
+            try:  # before what this message sets off, as in a SimPy process that waits for the next arrival
+                following: Record | None = (next_instant(), NORMAL, next_id(), arrive, None)
+            except StopIteration:
+                following = None
             number = next_number()
             event = None if new_event is None else new_event(now_s, number)
             route = to.route
             route(now_s, (number, number, now_s, now_s, 1, event))
-            try:
-                return (next_instant(), NORMAL, next_id(), arrive, None)
-            except StopIteration:
-                return None
+            return following
 
         try:
             first_s = next_instant()

@@ -1,8 +1,8 @@
 """How an append is written, and how a repeated one is told from a conflict.
 
-Follows: EventStoreDB, "Optimistic concurrency and idempotence" (EventStore/documentation, docs/clients/dotnet/21.2/appending),
-with two differences: identity is CloudEvents' source and id in the whole store instead of an id in a stream, and a
-repetition is recognised without an expected version as well.
+Follows: EventStoreDB, "Optimistic concurrency and idempotence" (EventStore/documentation,
+docs/clients/dotnet/21.2/appending), with two differences: identity is CloudEvents' source and id in the whole store
+instead of an id in a stream, and a repetition is recognised without an expected version as well.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..events import Event
 from . import chain
-from .codec import Codec, Kind, Row, data_cell, more_cell, with_names
+from .codec import Codec, Kind, Row, data_cell, more_cell, refuse_unwritable, with_names
 from .errors import ConflictError, DuplicateEventError
 
 _HEAD = "select commit_no, last_position, recorded_s, hash from commits order by commit_no desc limit 1"
@@ -22,7 +22,8 @@ _VERSION = (
     " order by first_position desc limit 1"
 )
 _FIND = (
-    "select f.position, c.stream, c.first_version + f.position - c.first_position, k.type, k.sealed, f.subject, f.data, f.more"
+    "select f.position, c.stream, c.first_version + f.position - c.first_position,"
+    " k.type, k.sealed, f.subject, f.data, f.more"
     " from facts f join commits c using (commit_no) join kinds k using (kind)"
     " where f.id = ? and f.source = (select source from sources where uri = ?)"
 )
@@ -89,6 +90,10 @@ class Appender:
         execute("savepoint append")
         try:
             return self._write(stream, version, events, actor, reason)
+        except UnicodeEncodeError:
+            for event in events:
+                refuse_unwritable(event)
+            raise
         except sqlite3.IntegrityError:
             execute("rollback to append")
             self.forget_head()
@@ -114,7 +119,7 @@ class Appender:
             cell = self._codec.sealed_cell(event, kind) if kind.sealed else data_cell(event)
             told = (event.id, event.subject, event.time, cell, event.cause_id, event.correlation_id, more_cell(event))
             rows.append((position, commit_no, kind.number, kind.source_number, *told))
-            lines.append(chain.line(position, kind.source, kind.type, kind.sealed_text, *told))
+            lines.append(chain.line((position, kind.source, kind.type, kind.sealed_text, *told)))
         columns = (commit_no, stream, version + 1, head.position + 1, position, recorded_s, actor, reason)
         digest = chain.commit_hash(head.hash, columns, lines)
         self._connection.execute(_INSERT_COMMIT, (*columns, digest))

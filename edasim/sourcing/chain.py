@@ -1,9 +1,9 @@
 """The hash chain: proof that no stored fact was altered, removed or put in later.
 
-Each commit carries the SHA-256 of the hash before it, of its own columns, and of every column of its events, in a form that
-no other content shares: the parts are separated by two control characters that no part can contain. `verify` computes the
-chain anew. It finds any change but one: the removal of the newest commits, and the rewriting of everything after a place
-with new hashes. Against these, keep a `Seal` outside the file and give it to `verify`.
+Each commit carries the SHA-256 of the hash before it, of its own columns, and of every column of its events, in a
+form that no other content shares: the parts are separated by two control characters that no part can contain.
+`verify` computes the chain anew. It finds any change but one: the removal of the newest commits, and the rewriting of
+everything after a place with new hashes. Against these, keep a `Seal` outside the file and give it to `verify`.
 
 Left out: signatures, which would say who sealed.
 """
@@ -26,13 +26,16 @@ _COMMITS = (
 )
 _FACTS = (
     "select f.position, f.commit_no, s.uri, k.type, k.sealed, f.id, f.subject, f.time, f.data,"
-    " f.cause_id, f.correlation_id, f.more, f.source, k.source from facts f left join kinds k using (kind) left join sources s on s.source = k.source"
+    " f.cause_id, f.correlation_id, f.more, f.source, k.source"
+    " from facts f left join kinds k using (kind) left join sources s on s.source = k.source"
     " order by f.position"
 )
 
 
 class Seal(NamedTuple):
-    """The newest commit at some time, to be kept elsewhere: its number, its last position and its hash in hexadecimal digits."""
+    """The newest commit at some time, to be kept elsewhere: its number, its last position and its hash in hexadecimal
+    digits.
+    """
 
     commit_no: int
     position: int
@@ -48,12 +51,13 @@ class Alteration(NamedTuple):
     problem: str
 
 
-def line(
-    position: int, source: str, type_: str, sealed: str, id_: str, subject: str | None, time: str | None,
-    data: str | bytes | None, cause_id: str | None, correlation_id: str | None, more: str | None,
-) -> str:  # fmt: skip
-    """One event as a part of what a commit's hash covers."""
-    told = data if data.__class__ is str else ("" if data is None else f"b{bytes(data).hex()}")  # type: ignore[arg-type]
+def line(parts: tuple[Any, ...]) -> str:
+    """One event as a part of what a commit's hash covers.
+
+    `parts` are position, source, type and sealed fields, then the columns of `facts` from `id` on.
+    """
+    position, source, type_, sealed, id_, subject, time, data, cause_id, correlation_id, more = parts
+    told = data if data.__class__ is str else ("" if data is None else f"b{data.hex()}")
     return (
         f"{position}\x1f{source}\x1f{type_}\x1f{sealed}\x1f{id_}\x1f{subject or ''}\x1f{time or ''}\x1f{told}"
         f"\x1f{cause_id or ''}\x1f{correlation_id or ''}\x1f{more or ''}"
@@ -79,7 +83,7 @@ def verify(connection: sqlite3.Connection, seal: Seal | None = None) -> Alterati
         problem = _problem_of(rows, number, first)
         if problem is not None:
             return Alteration(number, first, last, problem)
-        before = commit_hash(before, columns, [line(row[0], *row[2:12]) for row in rows])
+        before = commit_hash(before, columns, [line((row[0], *row[2:12])) for row in rows])
         if before != stored:
             return Alteration(number, first, last, "the hash does not fit the content")
         position = last

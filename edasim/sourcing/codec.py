@@ -1,9 +1,9 @@
 """Events as rows and back: the only place that knows how an event is written.
 
-The data of an event becomes one JSON text without insignificant white space (bytes stay bytes), read back frozen. Rows are read
-in batches: all data of a batch is parsed by one call, and the checks of `Event` are not repeated, since they were made when
-the event came in; this is what makes a replay fast. Fields that are personal are sealed before they reach a row
-(`privacy`), and old versions are lifted after reading (`upcasting`).
+The data of an event becomes one JSON text without insignificant white space (bytes stay bytes), read back frozen.
+Rows are read in batches: all data of a batch is parsed by one call, and the checks of `Event` are not repeated, since
+they were made when the event came in; this is what makes a replay fast. Fields that are personal are sealed before
+they reach a row (`privacy`), and old versions are lifted after reading (`upcasting`).
 
 Left out: tuples, which come back as lists, since JSON has none.
 """
@@ -33,7 +33,9 @@ _decode = json.JSONDecoder(object_hook=FrozenDict).decode
 
 
 def data_cell(event: Event) -> str | bytes | None:
-    """What the column `data` holds: a JSON text, bytes, or nothing. Raises `EventError` for data that cannot be written."""
+    """What the column `data` holds: a JSON text, bytes, or nothing. Raises `EventError` for data that cannot be
+    written.
+    """
     if not event.has_data:
         return None
     if event.data.__class__ is bytes:
@@ -43,8 +45,13 @@ def data_cell(event: Event) -> str | bytes | None:
             to_json(event)
         return json_text(event.data)
     except (TypeError, ValueError, RecursionError):
-        to_json(event if event.is_complete else event.filled(id="-", source="/-"))  # says which value it is
+        refuse_unwritable(event)
         raise
+
+
+def refuse_unwritable(event: Event) -> None:
+    """Raises the `EventError` that says which value of an event has no JSON form."""
+    to_json(event.filled(id="-", source="/-"))
 
 
 def more_cell(event: Event) -> str | None:
@@ -153,7 +160,7 @@ class Codec:
         row = self._connection.execute(
             "select kind, source, uri, type, sealed from kinds join sources using (source) where kind = ?", (number,)
         ).fetchone()
-        return self._keep(Kind(*row[:4], tuple(json.loads(row[4])), row[4]))
+        return self._keep(Kind(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), row[4]))
 
     def _note(self, source: str, type_: str, personal: tuple[str, ...]) -> Kind:
         execute = self._connection.execute

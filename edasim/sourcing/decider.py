@@ -1,9 +1,9 @@
 """A service whose state is its events: read a stream, decide, append.
 
-`Decider.handle` can be the handler of a `Service`. It folds the stream that the event concerns, asks `decide(state, event)` for
-new events and appends them with the version that it read; if another writer was faster, it reads and decides again (ES-01). The new
-events get ids made from the event that caused them. So when a message comes again, after a crash at any step, the same events
-are found in the store and published again, and nothing is decided twice.
+`Decider.handle` can be the handler of a `Service`. It folds the stream that the event concerns, asks `decide(state,
+event)` for new events and appends them with the version that it read; if another writer was faster, it reads and
+decides again (ES-01). The new events get ids made from the event that caused them. So when a message comes again,
+after a crash at any step, the same events are found in the store and published again, and nothing is decided twice.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Decide = Callable[[Any, Event], Event | Iterable[Event] | None]
 class Decider:
     """Decides on events by the state of their streams.
 
-    `fold` makes a stream's state; `decide(state, event)` returns the events that follow, or None; `stream_of(event)` names the stream,
-    by default the event's subject. `name` is the source of the new events and the actor of the audit trail. `attempts` bounds the
-    times it decides anew after conflicts.
+    `fold` makes a stream's state; `decide(state, event)` returns the events that follow, or None; `stream_of(event)`
+    names the stream, by default the event's subject. `name` is the source of the new events and the actor of the
+    audit trail. `attempts` bounds the times it decides anew after conflicts.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """A fold: state as a pure function of events, in their order (ES-02).
 
-`apply(state, event)` returns the next state. It has no clock, no random numbers and no effects: a mail that it sent would be sent
-again at each replay (ES-09). `check_pure` finds folds that break this by folding twice. A state is plain JSON, so that it can be
-kept as a snapshot or as a row of a view.
+`apply(state, event)` returns the next state. It has no clock, no random numbers and no effects: a mail that it sent
+would be sent again at each replay (ES-09). `check_pure` finds folds that break this by folding twice. A state is
+plain JSON, so that it can be kept as a snapshot or as a row of a view.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def check_state(field: str, value: Any) -> Any:
 class Fold:
     """How the state of one thing follows from its events.
 
-    `initial` is the state before the first event. Raise `version` whenever `apply` changes its mind: snapshots of another
-    version are not used. `types` are the event types it listens to; none means all.
+    `initial` is the state before the first event. Raise `version` whenever `apply` changes its mind: snapshots of
+    another version are not used. `types` are the event types it listens to; none means all.
 
     >>> balance = Fold(name="balance", initial=0, apply=lambda cents, event: cents + event.data["cents"])
     >>> balance.over([Event(type="paid", data={"cents": 3}), Event(type="paid", data={"cents": 4})])
@@ -61,7 +61,9 @@ class Fold:
         return state
 
     def check_pure(self, events: Iterable[Event]) -> Any:
-        """Folds twice, side by side, and returns the state; raises `ProjectionError` at the first event where they part."""
+        """Folds twice, side by side, and returns the state; raises `ProjectionError` at the first event where they
+        part.
+        """
         once, again = self.start(), self.start()
         for event in events:
             if not self.types or event.type in self.types:

@@ -1,9 +1,9 @@
 """Time travel: the state at any position or time, the difference between two instants, and what was known when.
 
-A `History` is one fold over one stream, or over the whole store. Snapshots are a cache of it: they bound how many events a question
-replays, and without them the answers are the same (ES-04). With one every k events, a question at a random place replays (k - 1)/2
-events on average. Two times matter (ES-10): an event's own `time` says when something was so (valid time), the store's clock
-when it came to know (recorded time); `as_known` asks for both.
+A `History` is one fold over one stream, or over the whole store. Snapshots are a cache of it: they bound how many
+events a question replays, and without them the answers are the same (ES-04). With one every k events, a question at a
+random place replays (k - 1)/2 events on average. Two times matter (ES-10): an event's own `time` says when something
+was so (valid time), the store's clock when it came to know (recorded time); `as_known` asks for both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 from typing import Any, Protocol
 
 from .. import checks
-from ..events import Event, seconds_since_epoch
+from ..events import seconds_since_epoch
 from .codec import EVENT_COLUMNS
 from .differences import Difference, differences
 from .folding import Fold
@@ -63,9 +63,10 @@ class EverySeconds:
 class History:
     """One fold over one stream (or over all of them), at any instant.
 
-    `snapshots` is the policy; without one, each question folds from the first event. `replayed` tells how many events the last
-    question folded.
+    `snapshots` is the policy; without one, each question folds from the first event. `replayed` tells how many events
+    the last question folded.
 
+    >>> from edasim.events import Event
     >>> store = EventStore()
     >>> _ = store.append("account-1", [Event(type="paid", data={"cents": cents}) for cents in (3, 4, 5)])
     >>> paid = Fold(name="paid", initial=0, apply=lambda cents, event: cents + event.data["cents"])
@@ -100,7 +101,9 @@ class History:
         return differences(self.at(before), self.at(after))
 
     def prepare(self) -> int:
-        """Folds once through what no snapshot covers, and takes the snapshots that the policy asks for; returns their number."""
+        """Folds once through what no snapshot covers, and takes the snapshots that the policy asks for; returns their
+        number.
+        """
         if self.snapshots is None:
             raise checks.refuse("History.snapshots", None, "give a policy, such as EveryEvents(events=1000)")
         position, taken_s, state = self._nearest(self.store.position)
@@ -167,8 +170,9 @@ def as_known(
 ) -> Any:
     """The state of the world at `valid_until_s`, as far as it was known at `recorded_until_s` (ES-10).
 
-    Events are folded in the order of their own time (seconds since 1970; an event without one counts from its recording), so a
-    correction that came late takes effect where it belongs. All events of the stream are held in memory.
+    Events are folded in the order of their own time (seconds since 1970; an event without one counts from its
+    recording), so a correction that came late takes effect where it belongs. All events of the stream are held in
+    memory.
     """
     until_s = None if math.isinf(recorded_until_s) else recorded_until_s
     found = []

@@ -17,7 +17,9 @@ def _refuse(value: object) -> Any:
 
 
 def _chunks_of() -> Callable[[Any, int], Any]:
-    """JSON as chunks of text. The C encoder is made once here; `JSONEncoder.encode` makes one at each call, for half the price."""
+    """JSON as chunks of text. The C encoder is made once here; `JSONEncoder.encode` makes one at each call, for half
+    the price.
+    """
     settings = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_refuse)
     make = getattr(json_encoder, "c_make_encoder", None)
     if make is None:
@@ -32,7 +34,9 @@ _encode = _chunks_of()
 
 
 def json_text(value: Any) -> str:
-    """The JSON text of a value; raises `TypeError` or `ValueError` for what has none, also for names that are no texts."""
+    """The JSON text of a value; raises `TypeError` or `ValueError` for what has none, also for names that are no
+    texts.
+    """
     text = _join(_encode(value, 0))
     if isinstance(value, dict):
         _join(value)
@@ -69,5 +73,5 @@ def _no_state(whose: str, value: Any, problem: str) -> ProjectionError:
         f"the state of {whose} cannot be kept as JSON: {problem}",
         field="state",
         value=value,
-        remedy="use dictionaries with texts as names, lists, texts, finite numbers, truth values and None; no tuples, no sets",
+        remedy="use dictionaries with texts as names, lists, texts, finite numbers, truth values, None; no tuples",
     )

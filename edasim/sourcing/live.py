@@ -1,22 +1,24 @@
 """A store in a running simulation: views that lag, relays that publish, replays beside live traffic.
 
-All three are SimPy processes in simulated time. Left out: the time that reading and writing the store takes; say it with
-`seconds_per_event` and `every_s`.
+All three are SimPy processes in simulated time. Left out: the time that reading and writing the store takes; say it
+with `seconds_per_event` and `every_s`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from typing import Any
-
-import simpy
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..brokers.base import Destination
+from ..brokers.by_hand import publish
 from ..events import Event
 from ..kernel import Simulation
 from .outbox import Outbox
 from .views import View
+
+if TYPE_CHECKING:
+    import simpy
 
 REPLAYED = "replayed"
 """The extension attribute by which receivers know a replayed event, so that they send no mail twice (ES-09)."""
@@ -55,7 +57,7 @@ def relay(sim: Simulation, outbox: Outbox, to: Destination, *, publisher: str, e
 
     def work() -> Generator[Any, Any, None]:
         while True:
-            outbox.relay(lambda event: to.publish(event, publisher=publisher))
+            outbox.relay(lambda event: publish(to, event, publisher))
             yield sim.env.timeout(every_s)
 
     return sim.env.process(work())
@@ -72,7 +74,7 @@ def replay(
 
     def work() -> Generator[Any, Any, None]:
         for event in events:
-            to.publish(event.replace(extensions={**event.extensions, REPLAYED: True}), publisher=publisher)
+            publish(to, event.replace(extensions={**event.extensions, REPLAYED: True}), publisher)
             yield sim.env.timeout(gap_s)
 
     return sim.env.process(work())

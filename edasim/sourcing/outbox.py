@@ -1,11 +1,13 @@
 """Outbox and inbox: how a state and its messages stay together when a process can crash between any two steps (ES-07).
 
-A service that writes its database and then publishes (**dual write**) loses the message if it crashes in between; if it publishes
-first, it tells of what never was written. With an **outbox** the message is written into the same database, in the same
-transaction, and a relay publishes it afterwards, at least once. With an **inbox** the receiver notes the message's source and id in
-the transaction of its effect, so that the second copy has none: exactly-once effect from at-least-once delivery.
+A service that writes its database and then publishes (**dual write**) loses the message if it crashes in between; if
+it publishes first, it tells of what never was written. With an **outbox** the message is written into the same
+database, in the same transaction, and a relay publishes it afterwards, at least once. With an **inbox** the receiver
+notes the message's source and id in the transaction of its effect, so that the second copy has none: exactly-once
+effect from at-least-once delivery.
 
-Both take a connection to the service's own SQLite database, opened with `isolation_level=None`. Left out: removing old rows.
+Both take a connection to the service's own SQLite database, opened with `isolation_level=None`. Left out: removing
+old rows.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ class Outbox:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.execute(
-            "create table if not exists outbox (number integer primary key, event text not null, is_sent integer not null default 0)"
+            "create table if not exists outbox"
+            " (number integer primary key, event text not null, is_sent integer not null default 0)"
         )
 
     def put(self, event: Event) -> None:
@@ -58,7 +61,8 @@ class Outbox:
     def relay(self, publish: Callable[[Event], Any], limit: int = 100) -> int:
         """Publishes waiting messages in their order and marks each afterwards; returns how many.
 
-        If `publish` raises, or the process dies between publishing and marking, the message is published again next time.
+        If `publish` raises, or the process dies between publishing and marking, the message is published again next
+        time.
         """
         waiting = self._connection.execute(
             "select number, event from outbox where not is_sent order by number limit ?", (limit,)

@@ -1,12 +1,14 @@
-"""Personal data that can be erased though facts stay: sealed with a key per subject, erased by destroying the key (ES-08).
+"""Personal data that can be erased though facts stay: sealed with a key per subject, erased by destroying the key
+(ES-08).
 
-`Personal` says which fields of which event types are personal. They are written encrypted (AES-256 in Galois counter mode, NIST
-SP 800-38D, a fresh nonce for each field, bound to the event's id and the field's name) under a key that belongs to the
-event's subject. Without the key a reader finds `ERASED` in their place; positions, types, times and the hash chain, which
-covers the sealed form, stay as they were.
+`Personal` says which fields of which event types are personal. They are written encrypted (AES-256 in Galois counter
+mode, NIST SP 800-38D, a fresh nonce for each field, bound to the event's id and the field's name) under a key that
+belongs to the event's subject. Without the key a reader finds `ERASED` in their place; positions, types, times and
+the hash chain, which covers the sealed form, stay as they were.
 
-Left out: keys in a service of their own. They are in the table `subjects` of the same file, so a copy of the file made
-before the erasure can still be read. Names of streams, ids and subjects are never sealed: let them say nothing of a person.
+Left out: keys in a service of their own. They are in the table `subjects` of the same file, so a copy of the file
+made before the erasure can still be read. Names of streams, ids and subjects are never sealed: let them say nothing
+of a person.
 """
 
 from __future__ import annotations
@@ -130,15 +132,16 @@ def _cipher(key: bytes) -> Any:
 def erase_from_file(connection: sqlite3.Connection) -> None:
     """Writes the file anew and empties its log, so that no page keeps what was deleted.
 
-    `secure_delete` overwrites deleted rows (sqlite.org/pragma.html#pragma_secure_delete), but copies may stay in the write-ahead
-    log and in pages that were rearranged. Raises `StoreError` while readers hold an older state of the file.
+    `secure_delete` overwrites deleted rows (sqlite.org/pragma.html#pragma_secure_delete), but copies may stay in the
+    write-ahead log and in pages that were rearranged. Raises `StoreError` while readers hold an older state of the
+    file.
     """
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.execute("vacuum")
     busy, _, _ = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
     if busy:
         raise StoreError(
-            "the key is destroyed, but a reader holds an older state of the file, which keeps the log from being emptied",
+            "the key is destroyed, but a reader holds an older state of the file, and so its log stays",
             field="path",
             remedy="end the readers, then call erase again",
         )

@@ -1,12 +1,14 @@
 """The tables of an event store, and the opening of its file.
 
-A **commit** is what one append wrote: to which stream, when, by whom and why, with a hash that chains it to the commit
-before. Its events are rows of `facts` at consecutive positions. `kinds` and `sources` spare the repetition of names. Whoever
-asks in SQL reads the views `events` (a row per event, all in plain words) and `audit` (who, when, why, and the cause).
+A **commit** is what one append wrote: to which stream, when, by whom and why, with a hash that chains it to the
+commit before. Its events are rows of `facts` at consecutive positions. `kinds` and `sources` spare the repetition of
+names. Whoever asks in SQL reads the views `events` (a row per event, all in plain words) and `audit` (who, when, why,
+and the cause).
 
 Follows: SQLite's write-ahead log (sqlite.org/wal.html: one writer, many readers, each reader sees the store as of its
-start) with `synchronous=FULL`, so that what was acknowledged survives a power cut (sqlite.org/pragma.html#pragma_synchronous).
-`application_id` and `user_version` of the file say that it is an event store, and of which format.
+start) with `synchronous=FULL`, so that what was acknowledged survives a power cut
+(sqlite.org/pragma.html#pragma_synchronous). `application_id` and `user_version` of the file say that it is an event
+store, and of which format.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ create index facts_by_correlation on facts (correlation_id) where correlation_id
 
 create view events as
 select f.position, c.stream, c.first_version + f.position - c.first_position as version, f.id, s.uri as source, k.type,
-    f.subject, f.time, c.recorded_s, f.data, f.cause_id, coalesce(f.correlation_id, f.id) as trace_id, c.actor, c.reason, f.more
+    f.subject, f.time, c.recorded_s, f.data, f.cause_id, coalesce(f.correlation_id, f.id) as trace_id, c.actor,
+    c.reason, f.more
 from facts f join commits c using (commit_no) join kinds k using (kind) join sources s on s.source = k.source;
 create view audit as
 select e.position, e.recorded_s, e.actor, e.reason, e.type, e.stream, e.subject, e.cause_id, cause.type as cause_type
@@ -71,7 +74,8 @@ create table parked (
 """
 
 _GUARDS = "".join(
-    f"create trigger {table}_cannot_be_{done} before {action} on {table} begin select raise(abort, 'facts are never {done}'); end;"
+    f"create trigger {table}_cannot_be_{done} before {action} on {table}"
+    f" begin select raise(abort, 'facts are never {done}'); end;"
     for table in ("facts", "commits", "kinds", "sources")
     for action, done in (("update", "edited"), ("delete", "deleted"))
 )
@@ -104,10 +108,8 @@ def open_file(path: Path | None, access: Access) -> sqlite3.Connection:
 
 
 def _connect(path: Path | None, access: Access) -> sqlite3.Connection:
-    if path is None:
-        name = ":memory:"
-    else:
-        name = path.absolute().as_uri() + ("?mode=ro" if access is Access.READ else "")
+    mode = "?mode=ro" if access is Access.READ else ""
+    name = ":memory:" if path is None else path.absolute().as_uri() + mode
     return sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
 
 

@@ -1,9 +1,9 @@
 """The event store: streams of events in one order, in a file or in memory.
 
-Rules: an append states the version of the stream that it expects, and exactly one of two appends with the same expectation wins
-(ES-01); positions are 1, 2, 3… over all streams without gaps, since there is one writer at a time (ES-03); an append that is
-repeated is acknowledged and changes nothing, told by source and id of its events. Follows: EventStoreDB, "Optimistic
-concurrency and idempotence" (`appending` says where and how it differs).
+Rules: an append states the version of the stream that it expects, and exactly one of two appends with the same
+expectation wins (ES-01); positions are 1, 2, 3… over all streams without gaps, since there is one writer at a time
+(ES-03); an append that is repeated is acknowledged and changes nothing, told by source and id of its events. Follows:
+EventStoreDB, "Optimistic concurrency and idempotence" (`appending` says where and how it differs).
 
 Left out: deleting streams, several nodes, access rights.
 """
@@ -45,9 +45,9 @@ ERASURES = "erasures"
 class EventStore:
     """Streams of events; `path` is a file, made if there is none, or None for a store in memory.
 
-    `access` is "write" or "read". `clock` gives the time of recording in seconds: the wall clock's since 1970, or a simulation's
-    (`clock=lambda: sim.env.now`); recorded times never go back. `upcasters` lift old events at reading. `personal` maps event
-    types to the names of fields that are sealed by subject.
+    `access` is "write" or "read". `clock` gives the time of recording in seconds: the wall clock's since 1970, or a
+    simulation's (`clock=lambda: sim.env.now`); recorded times never go back. `upcasters` lift old events at reading.
+    `personal` maps event types to the names of fields that are sealed by subject.
 
     >>> store = EventStore()
     >>> store.append("account-1", [Event(type="account.opened", data={"cents": 500})], expected=0).version
@@ -79,7 +79,9 @@ class EventStore:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is written inside is kept together, or nothing is; within another transaction it becomes a part of it."""
+        """All that is written inside is kept together, or nothing is; within another transaction it becomes a part of
+        it.
+        """
         with self._lock, told_plainly(self.path):
             if self._connection.in_transaction:
                 yield self._connection
@@ -107,12 +109,13 @@ class EventStore:
     ) -> Appended:
         """Appends events to a stream, all or none; returns once they are on disk.
 
-        `expected` is the version of the stream that the writer saw: the number of its events, 0 if there is none, None for
-        whatever it is. `actor` and `reason` go into the audit trail. An event without id or source gets them from its place in the
-        stream; then a repetition cannot be told from a new event.
+        `expected` is the version of the stream that the writer saw: the number of its events, 0 if there is none,
+        None for whatever it is. `actor` and `reason` go into the audit trail. An event without id or source gets them
+        from its place in the stream; then a repetition cannot be told from a new event.
 
-        Raises `ConflictError` if the stream is at another version, `DuplicateEventError` if an event is stored already and
-        the append is no repetition, `EventError` for what has no JSON form, `StoreError` if the file cannot be written.
+        Raises `ConflictError` if the stream is at another version, `DuplicateEventError` if an event is stored
+        already and the append is no repetition, `EventError` for what has no JSON form, `StoreError` if the file
+        cannot be written.
         """
         given = list(events)
         for name, value in (("stream", stream), ("actor", actor), ("reason", reason)):
@@ -173,7 +176,9 @@ class EventStore:
                 yield Recorded(position, stream, version, recorded_s, actor, reason, event)
 
     def fold(self, apply: Callable[[S, Event], S], state: S, **wanted: Any) -> S:
-        """`apply(state, event)` over all events that a `Query` with these fields wants, oldest first; the last state."""
+        """`apply(state, event)` over all events that a `Query` with these fields wants, oldest first; the last
+        state.
+        """
         for events in self.event_pages(Query(**wanted)):
             for event in events:
                 state = apply(state, event)
@@ -232,20 +237,24 @@ class EventStore:
 
     def audit(self, **wanted: Any) -> list[AuditEntry]:
         """Who did what, when, why and because of what, for the events that a `Query` with these fields wants."""
-        rows = self.pages(
-            Query(**wanted), "f.position, c.recorded_s, c.actor, c.reason, f.kind, c.stream, f.subject, f.cause_id"
-        )
         return [
-            AuditEntry(*row[:4], self._codec.kind_of(row[4]).type, *row[5:], self._type_of(row[7]))
-            for page in rows
-            for row in page
+            AuditEntry(
+                position=recorded.position,
+                recorded_s=recorded.recorded_s,
+                actor=recorded.actor,
+                reason=recorded.reason,
+                type=recorded.event.type,
+                stream=recorded.stream,
+                subject=recorded.event.subject,
+                cause_id=recorded.event.cause_id,
+                cause_type=self._type_of(recorded.event.cause_id),
+            )
+            for recorded in self.read(**wanted)
         ]
 
     def _type_of(self, event_id: str | None) -> str | None:
-        row = self._connection.execute(
-            "select k.type from facts f join kinds k using (kind) where f.id = ? limit 1", (event_id,)
-        ).fetchone()
-        return None if row is None else str(row[0])
+        found = self.rows("select k.type from facts f join kinds k using (kind) where f.id = ? limit 1", event_id)
+        return str(found[0][0]) if found else None
 
     # ------------------------------------------------------------ keeping
 
@@ -262,9 +271,10 @@ class EventStore:
     def erase(self, subject: str, *, actor: str | None = None, reason: str | None = None) -> bool:
         """Destroys the key of a subject: its personal data is gone from the file; False if it had no key (any more).
 
-        The events stay, with `ERASED` in place of the personal values. What was computed from them (snapshots, states of
-        projections) is dropped and is made anew when it is next asked for. The erasure itself becomes an event of the stream
-        `erasures`. Raises `StoreError` if a reader keeps the file from being cleaned; call again when it has ended.
+        The events stay, with `ERASED` in place of the personal values. What was computed from them (snapshots, states
+        of projections) is dropped and is made anew when it is next asked for. The erasure itself becomes an event of
+        the stream `erasures`. Raises `StoreError` if a reader keeps the file from being cleaned; call again when it
+        has ended.
         """
         check_string("subject", subject)
         with self.transaction() as connection:

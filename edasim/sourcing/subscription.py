@@ -1,11 +1,11 @@
 """Subscriptions: read what is there, then what comes, without a seam.
 
-There is one order of events, and a subscription remembers a position in it. Whether an event is old (catching up) or new (live)
-makes no difference to how it is read, so none is missed or seen twice at the change. A named subscription notes its position
-in the store when `acknowledge` is called, and goes on from there after a crash: at least once.
+There is one order of events, and a subscription remembers a position in it. Whether an event is old (catching up) or
+new (live) makes no difference to how it is read, so none is missed or seen twice at the change. A named subscription
+notes its position in the store when `acknowledge` is called, and goes on from there after a crash: at least once.
 
-Follows: catch-up subscriptions of EventStoreDB, which leave the checkpoint to the reader. Left out: being woken by the store; a
-live subscription asks again after a while, as other processes may append as well.
+Follows: catch-up subscriptions of EventStoreDB, which leave the checkpoint to the reader. Left out: being woken by
+the store; a live subscription asks again after a while, as other processes may append as well.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from .store import EventStore
 class Subscription:
     """Reads events from a position on; `types` and `stream` restrict it.
 
-    `name` lets it note its position in the store; then it begins where it was, and `after` counts for the first time only.
+    `name` lets it note its position in the store; then it begins where it was, and `after` counts for the first time
+    only.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Subscription:
         *,
         name: str | None = None,
         after: int = 0,
-        types: tuple[str, ...] | str = (),
+        types: tuple[str, ...] = (),
         stream: str | None = None,
     ) -> None:
         self.store = store

@@ -1,11 +1,11 @@
 """Upcasters lift events of old versions while they are read; what is stored stays as it is (ES-06).
 
-The version of an event is its extension attribute `schemaversion`, a whole number; an event without it has version 1. An
-`Upcaster` is one step of a chain. An event of a version that no code knows is refused, not guessed at; fields that a reader does
-not know are kept.
+The version of an event is its extension attribute `schemaversion`, a whole number; an event without it has version 1.
+An `Upcaster` is one step of a chain. An event of a version that no code knows is refused, not guessed at; fields that
+a reader does not know are kept.
 
-Follows: the advice to change no stored event but to transform at reading (Marten, docs/events/versioning.md; G. Young, Versioning
-in an Event Sourced System). Left out: one event that becomes several.
+Follows: the advice to change no stored event but to transform at reading (Marten, docs/events/versioning.md; G.
+Young, Versioning in an Event Sourced System). Left out: one event that becomes several.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ def version_of(event: Event) -> int:
 
 @checks.configuration
 class Upcaster:
-    """One step: how the data of `type` in version `from_version` becomes that of `to_type` (the same) in `to_version` (the next).
+    """One step: how the data of `type` in version `from_version` becomes that of `to_type` (the same) in `to_version`
+    (the next).
 
-    `lift` takes the data as a dictionary of its own and returns the new data. A field that `lift` takes away must be named in
-    `replaces`, or it counts as lost.
+    `lift` takes the data as a dictionary of its own and returns the new data. A field that `lift` takes away must be
+    named in `replaces`, or it counts as lost.
 
     >>> Upcaster(type="user.registered", from_version=1, replaces=("name",),
     ...     lift=lambda data: {"first_name": data.pop("name"), **data}).to_version
@@ -172,7 +173,8 @@ def _lifted(event: Event, step: Upcaster) -> Event:
 
 
 def tolerant(event: Event, *required: str, **defaults: Any) -> dict[str, Any]:
-    """The named fields of an event's data, and nothing else: unknown fields do not disturb, missing ones take their default.
+    """The named fields of an event's data, and nothing else: unknown fields do not disturb, missing ones take their
+    default.
 
     Raises `EventError` for a required field that is missing.
 

@@ -1,9 +1,10 @@
 """Views: projections that are kept, and follow the store.
 
-A view takes events in batches. Its states and its checkpoint are written in one transaction, so each event counts exactly once,
-wherever a crash comes (ES-05). An event at which the fold raises is **parked**, with all later events of its key, while the
-other keys go on; `retry` works them off with repaired code. A changed projection is rebuilt **blue/green**: a second
-generation grows beside the first, which goes on answering, until `switch` puts it in its place.
+A view takes events in batches. Its states and its checkpoint are written in one transaction, so each event counts
+exactly once, wherever a crash comes (ES-05). An event at which the fold raises is **parked**, with all later events
+of its key, while the other keys go on; `retry` works them off with repaired code. A changed projection is rebuilt
+**blue/green**: a second generation grows beside the first, which goes on answering, until `switch` puts it in its
+place.
 
 Follows: the sequenced dead-letter queue of Axon Framework for parking by key; Marten's projection rebuilds for versions
 (JasperFx/marten, docs/events/projections/rebuilding.md). Left out: several workers for one view.
@@ -35,7 +36,9 @@ Progress = Callable[[int, int], object]
 
 
 class Parked(NamedTuple):
-    """An event that a view could not take: where it is, whose it is, and why. Later events of the key wait behind it."""
+    """An event that a view could not take: where it is, whose it is, and why. Later events of the key wait behind
+    it.
+    """
 
     position: int
     key: str
@@ -79,8 +82,8 @@ class View:
     def state(self, key: str = "", *, at_least: int = 0) -> Any:
         """The state of a key (the initial one if it has had no event yet), as of the view's `position`.
 
-        `at_least` is a position that the reader has seen, such as that of its own write: if the view is behind it, the view catches
-        up first, so that the reader sees its write.
+        `at_least` is a position that the reader has seen, such as that of its own write: if the view is behind it,
+        the view catches up first, so that the reader sees its write.
         """
         if self.position < at_least:
             self.catch_up()
@@ -99,7 +102,8 @@ class View:
     def catch_up(self, *, limit: int | None = None, progress: Progress | None = None, batch: int = BATCH) -> int:
         """Takes what is new, at most `limit` events; returns the view's position.
 
-        Raises `StateError` if the view was made by another version of the projection, `ProjectionError` if a state is no JSON.
+        Raises `StateError` if the view was made by another version of the projection, `ProjectionError` if a state is
+        no JSON.
         """
         with self.store.transaction():
             generation = self.generation or self._new_generation(live=1)
@@ -301,7 +305,8 @@ class _Batch:
 
 
 def check_view(view: View) -> None:
-    """Folds all events anew and compares with what the view answers; raises `ProjectionError` at the first key that differs.
+    """Folds all events anew and compares with what the view answers; raises `ProjectionError` at the first key that
+    differs.
 
     Finds projections that are no function of their events, as far as this store shows it.
     """
@@ -316,7 +321,7 @@ def check_view(view: View) -> None:
         kept = view.state(key)
         if json.loads(state_text(state, projection.name)) != kept:
             raise ProjectionError(
-                f"the view {projection.name!r} holds {kept!r} for {key!r}, and a fold from the first event gives {state!r}",
+                f"the view {projection.name!r} holds {kept!r} for {key!r}, and a fold from the start gives {state!r}",
                 field="apply",
                 value=key,
                 remedy="make the projection a function of its events, raise its version, and rebuild",

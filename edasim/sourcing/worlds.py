@@ -1,11 +1,13 @@
 """What if: history with one event changed or left out, and what the same handlers make of it.
 
-A world is a list of events. `branch` replays a world: an event that a handler answers is answered again, and what the handler
-returns takes the place of the answers on record; an event whose cause did not happen does not happen. `redecide` gives the events
-on record, one by one, to other handlers and tells which decisions would be different. History is facts; decisions are not.
+A world is a list of events. `branch` replays a world: an event that a handler answers is answered again, and what the
+handler returns takes the place of the answers on record; an event whose cause did not happen does not happen.
+`redecide` gives the events on record, one by one, to other handlers and tells which decisions would be different.
+History is facts; decisions are not.
 
-A handler is that of a service: `handler(event, context)` returns the events it would publish. Its context is a `ReplayContext`,
-which has no effects (ES-09). Left out: handlers that draw random numbers or wait; put what they drew into the event.
+A handler is that of a service: `handler(event, context)` returns the events it would publish. Its context is a
+`ReplayContext`, which has no effects (ES-09). Left out: handlers that draw random numbers or wait; put what they drew
+into the event.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ Handler = Callable[[Event, "ReplayContext"], Answer]
 
 
 class ReplayContext:
-    """What a handler is told at a replay: the event, the `state` that a fold made of the events before, and nothing that acts.
+    """What a handler is told at a replay: the event, the `state` that a fold made of the events before, and nothing
+    that acts.
 
     Facts that it tells are gathered in `facts`; what it publishes counts as returned.
     """
@@ -129,8 +132,8 @@ def branch(
 ) -> tuple[Event, ...]:
     """The events with `changes` made, replayed through `handlers`, whose answers take the place of those on record.
 
-    An answer takes id, source and time of the one on record that it replaces (the next of its type); one more than there were gets an
-    id of its own. Raises `UnknownNameError` for a change of an event that is not there.
+    An answer takes id, source and time of the one on record that it replaces (the next of its type); one more than
+    there were gets an id of its own. Raises `UnknownNameError` for a change of an event that is not there.
     """
     ids = {event.id for event in events}
     for event_id in changes:
@@ -195,8 +198,9 @@ class _Branch:
 def redecide(events: Iterable[Event], handlers: Mapping[str, Handler], fold: Fold | None = None) -> list[Decision]:
     """What `handlers` decide on the events on record, each beside what was decided then.
 
-    A decision on record is what names the event as its cause; what a redelivery decided again counts once. `fold` makes the state
-    that handlers see, from all events before. Take a run's log by `run.events()`, a store's by `event_pages`.
+    A decision on record is what names the event as its cause; what a redelivery decided again counts once. `fold`
+    makes the state that handlers see, from all events before. Take a run's log by `run.events()`, a store's by
+    `event_pages`.
     """
     on_record = list(events)
     answers = _by_cause(on_record)

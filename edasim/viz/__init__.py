@@ -10,8 +10,8 @@ from .crash_steps import crash_steps
 from .dots import dots_svg
 from .figures import queue_length_figure, waits_figure
 from .load_curve import wait_against_load_svg
-from .pair import pairs_svg, two_queues_svg
 from .matrix import matrix_svg
+from .pair import pairs_svg, two_queues_svg
 from .picture import Picture
 from .predicted import predicted_waits_svg
 from .queue import queue_svg
@@ -29,9 +29,9 @@ __all__ = [
     "StepKind",
     "crash_steps",
     "dots_svg",
-    "predicted_waits_svg",
-    "pairs_svg",
     "matrix_svg",
+    "pairs_svg",
+    "predicted_waits_svg",
     "queue_length_figure",
     "queue_svg",
     "stores",

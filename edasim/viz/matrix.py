@@ -40,7 +40,9 @@ def matrix_svg(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[C
         column: Counter(cells[number][1].partition(",")[0] for cells in rows.values())
         for number, column in enumerate(columns)
     }
-    total = [f"{column}: {', '.join(f'{words} {n}' for words, n in found.items())}." for column, found in counts.items()]
+    total = [
+        f"{column}: {', '.join(f'{words} {n}' for words, n in found.items())}." for column, found in counts.items()
+    ]
     told = [
         f"{name}: {'; '.join(f'{column}: {words}' for column, (_, words) in zip(columns, cells, strict=True))}."
         for name, cells in rows.items()
@@ -68,7 +70,15 @@ def _row(name: str, cells: Sequence[Cell], top: float, width: float) -> list[str
     for number, (role, words) in enumerate(cells):
         x = FIRST + COLUMN * number
         parts += [
-            rect(x + 2, top + 3, COLUMN - 4, ROW - 6, fill=palette.role(role).colour, round_by=5, more=' fill-opacity=".16"'),
+            rect(
+                x + 2,
+                top + 3,
+                COLUMN - 4,
+                ROW - 6,
+                fill=palette.role(role).colour,
+                round_by=5,
+                more=' fill-opacity=".16"',
+            ),
             palette.mark(role, 7, x=x + 18, y=top + ROW / 2),
             label(x + 34, top + ROW / 2 + 4, fit(words, COLUMN - 40), size=12),
         ]

@@ -70,7 +70,8 @@ def two_queues_svg(
     means_ms, kept_ms = [_mean_ms(each) for each in shown], [_mean_ms(each) for each in kept]
     parts += _mean_bars(means_ms, kept_ms, names, top=286)
     alt = f"Two queues over time, {names[0]} above {names[1]}: {_mean_words(means_ms, names)}"
-    text = " ".join([said, *_queue_sentences(shown, means_ms, kept_ms, names)]).strip()
+    told = _queue_sentences(shown, kept_ms, names)
+    text = "\n".join([f"{said} {_mean_words(means_ms, names)}.".strip(), *told])
     return Picture(svg=document(WIDTH, 378, parts, alt), alt=alt, text=text)
 
 
@@ -118,13 +119,10 @@ def _mean_words(means_ms: list[float], names: tuple[str, str]) -> str:
     return ", ".join(f"{name} mean wait {say(mean)} ms" for name, mean in zip(names, means_ms, strict=True))
 
 
-def _queue_sentences(
-    shown: list[Traffic], means_ms: list[float], kept_ms: list[float], names: tuple[str, str]
-) -> list[str]:
+def _queue_sentences(shown: list[Traffic], kept_ms: list[float], names: tuple[str, str]) -> list[str]:
     said = [
-        f"{name}: {len(each):,} mails in {say(each.until_s)} s, at most {say(_peak(each))} waiting, "
-        f"mean wait {say(mean)} ms."
-        for name, each, mean in zip(names, shown, means_ms, strict=True)
+        f"{name}: {len(each):,} mails in {say(each.until_s)} s, at most {say(_peak(each))} of them waiting at once."
+        for name, each in zip(names, shown, strict=True)
     ]
     return said + ([f"Pinned: {_mean_words(kept_ms, names)}."] if kept_ms else [])
 
@@ -238,11 +236,10 @@ def _pair_sentence(
         for name, values in ((a, left), (b, right))
     )
     worse = int((right > left).sum())
-    said = f"{len(left)} pairs, {what}: {ranges}. {b} looks worse in {worse} of {len(left)} pairs. "
+    said = f"{b} looks worse in {worse} of {len(left)} pairs. "
     said += f"{a} minus {b}: mean {say(float((left - right).mean()))} {unit}".rstrip()
-    if interval is None:
-        return f"{said}."
-    said += f", interval {say(interval.low)} to {say(interval.high)}"
-    if interval.low <= 0.0 <= interval.high:
-        return f"{said}: zero is inside, no verdict."
-    return f"{said}: zero is outside, {b if interval.low > 0 else a} is better."
+    if interval is not None:
+        said += f", interval {say(interval.low)} to {say(interval.high)}: zero is "
+        undecided = interval.low <= 0.0 <= interval.high
+        said += "inside, no verdict" if undecided else f"outside, {b if interval.low > 0 else a} is better"
+    return f"{said}.\n{what[:1].upper()}{what[1:]} of single runs: {ranges}."

@@ -51,7 +51,9 @@ def stores(run: Run, at_s: float | None = None, from_s: float = 0.0, until_s: fl
         *(f"{name} is down from {a:.3f} s to {b:.3f} s." for name, spans in down.items() for a, b in spans),
         *(_course(row, shown.from_s, shown.until_s) for row in rows),
     ]
-    return Picture(svg=document(width, strips.height_of(rows), parts, alt), alt=alt, text="\n".join([f"{alt}.", *lines]))
+    return Picture(
+        svg=document(width, strips.height_of(rows), parts, alt), alt=alt, text="\n".join([f"{alt}.", *lines])
+    )
 
 
 def by_service(down: dict[str, list[tuple[float, float]]]) -> dict[str, list[tuple[float, float]]]:

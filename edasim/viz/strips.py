@@ -1,7 +1,7 @@
 """Strips: several levels over one time axis, one under the other, with outages and a cursor across all of them.
 
-A level is a step function, such as how many messages a queue holds. Each strip has its own scale, from 0 to its peak, so
-that a level of one is seen beside a level of a hundred; the peak stands at its left. Left out: negative levels.
+A level is a step function, such as how many messages a queue holds. Each strip has its own scale, from 0 to its peak,
+so that a level of one is seen beside a level of a hundred; the peak stands at its left. Left out: negative levels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ TOP, HEIGHT, GAP, FOOT = 50.0, 44.0, 16.0, 42.0
 
 @dataclass(frozen=True)
 class Strip:
-    """A level over time: `levels[i]` from `times_s[i]` (ascending seconds) on, 0 before; `role` of the palette fills it.
+    """A level over time: `levels[i]` from `times_s[i]` (ascending seconds) on, 0 before; `role` of the palette fills
+    it.
 
     `note` stands at the right end above the strip. `pinned` is a level to compare with, drawn as a grey area behind.
     """
@@ -113,7 +114,9 @@ def _grey(pinned: tuple[Floats, Floats], across: Axis, up: Axis) -> str:
     inside = times_s <= across.high
     x, y = step_columns(times_s[inside], levels[inside], across)
     ground = short(float(up.px(0.0)))
-    return area(f"{polyline(x, up.px(y))}V{ground}H{short(across.start)}Z", fill=palette.SLATE, more=' fill-opacity=".45"')
+    return area(
+        f"{polyline(x, up.px(y))}V{ground}H{short(across.start)}Z", fill=palette.SLATE, more=' fill-opacity=".45"'
+    )
 
 
 def _bands(outages: Mapping[str, Sequence[tuple[float, float]]], across: Axis, bottom: float) -> list[str]:
@@ -126,7 +129,14 @@ def _bands(outages: Mapping[str, Sequence[tuple[float, float]]], across: Axis, b
         start, end = across.px([from_s, until_s]).tolist()
         words = f"{' and '.join(names)} down"
         parts += [
-            rect(start, TOP - 3, max(2.0, end - start), bottom - TOP + 3, fill=f"url(#{STAMP}down)", more=' opacity=".18"'),
+            rect(
+                start,
+                TOP - 3,
+                max(2.0, end - start),
+                bottom - TOP + 3,
+                fill=f"url(#{STAMP}down)",
+                more=' opacity=".18"',
+            ),
             label(start, TOP - 8, words, size=11.5, more=HALO),
         ]
     return parts

@@ -54,7 +54,9 @@ def _steps(row: Any, ended_s: float) -> Iterator[Step]:
     started = not math.isnan(row.started_s)
     again = row.attempt > 1
     sent_s = row.started_s if again and started else row.published_s
-    kind = StepKind.AGAIN if again else StepKind.LOST if row.outcome in NEVER_TAKEN and not started else StepKind.MESSAGE
+    kind = (
+        StepKind.AGAIN if again else StepKind.LOST if row.outcome in NEVER_TAKEN and not started else StepKind.MESSAGE
+    )
     taken_s = row.started_s if started else sent_s
     yield Step(time_s=sent_s, origin=row.source, target=service, label=row.type, kind=kind, until_s=taken_s)
     if not started:

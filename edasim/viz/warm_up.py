@@ -55,7 +55,7 @@ def warm_up_svg(waits_s: ArrayLike, cut: int, truth_s: float | None = None) -> P
     if truth_s is not None:
         y = float(up.px([truth_s])[0])
         parts.append(line(f"M{short(LEFT)},{short(y)}H{short(across.end)}", width=1.5, dash="6 4"))
-        parts.append(label(across.end - 4, y - 7, f"theory {say(truth_s)} s", anchor="end", more=HALO))
+        parts.append(label(LEFT + 6, y - 7, f"theory {say(truth_s)} s", more=HALO))
         said += f"; theory says {say(truth_s)} s"
     alt = f"Wait by message number: it starts near {say(float(means[0]))} s and settles near {say(after)} s"
     return Picture(svg=document(WIDTH, HEIGHT, parts, alt), alt=alt, text=said + ".")

@@ -1,6 +1,6 @@
-"""Progress in a real Jupyter kernel, without a browser: what the page would get is read, the button is pressed.
+"""Progress in a real Jupyter kernel, without a browser: what the page would get is read, the kernel is interrupted.
 
-The button's message goes to a subshell of the kernel, as JupyterLab sends it, while the cell is busy.
+That is what the button does in JupyterLab; `tests/browser/test_progress.py` presses it.
 """
 
 import os
@@ -33,7 +33,7 @@ def kernel(tmp_path_factory):
     client.start_channels()
     try:
         client.wait_for_ready(timeout=60)
-        yield client
+        yield manager, client
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -49,32 +49,24 @@ def messages(kernel, until, within_s=60.0):
     raise AssertionError(f"waited in vain; {len(seen)} messages came")
 
 
-def subshell(kernel):
-    kernel.control_channel.send(kernel.session.msg("create_subshell_request", {}))
-    return kernel.get_control_msg(timeout=30)["content"]["subshell_id"]
-
-
-def test_the_button_of_the_bar_stops_the_work_and_keeps_what_is_done(kernel):
-    shell = subshell(kernel)
-    asked = kernel.execute(CELL)
-    before = messages(kernel, lambda message: message["msg_type"] == "display_data")
+def test_a_bar_appears_and_an_interrupt_keeps_what_is_done(kernel):
+    manager, client = kernel
+    asked = client.execute(CELL)
+    before = messages(client, lambda message: message["msg_type"] == "display_data")
     assert set(before[-1]["content"]["data"]) == {VIEW}
-    models = {
-        message["content"]["data"]["state"]["_model_name"]: message["content"]["comm_id"]
+    states = {
+        message["content"]["comm_id"]: message["content"]["data"]["state"]
         for message in before
         if message["msg_type"] == "comm_open"
     }
+    comms = {state["_model_name"]: comm for comm, state in states.items()}
+    assert "interrupt-kernel" in states[comms["HTMLModel"]]["value"]
     time.sleep(0.5)
-    click = kernel.session.msg("comm_msg", {"comm_id": models["ButtonModel"], "data": {"method": "custom"}})
-    click["content"]["data"]["content"] = {"event": "click"}
-    click["header"]["subshell_id"] = shell
-    kernel.shell_channel.send(click)
+    manager.interrupt_kernel()
     after = messages(
-        kernel,
+        client,
         lambda message: (
-            message["msg_type"] == "status"
-            and message["content"]["execution_state"] == "idle"
-            and message["parent_header"].get("msg_id") == asked
+            message["content"].get("execution_state") == "idle" and message["parent_header"].get("msg_id") == asked
         ),
     )
     printed = "".join(message["content"]["text"] for message in after if message["msg_type"] == "stream")
@@ -85,8 +77,8 @@ def test_the_button_of_the_bar_stops_the_work_and_keeps_what_is_done(kernel):
         for message in after
         if message["msg_type"] == "comm_msg"
     ]
-    bars = [state["value"] for comm, state in updates if comm == models["IntProgressModel"] and "value" in state]
+    bars = [state["value"] for comm, state in updates if comm == comms["IntProgressModel"] and "value" in state]
     assert bars == sorted(bars)
     assert len(bars) > 1
-    sentences = [state["value"] for comm, state in updates if comm == models["LabelModel"] and "value" in state]
+    sentences = [state["value"] for comm, state in updates if comm == comms["LabelModel"] and "value" in state]
     assert sentences[-1].endswith("of 100000 runs")

@@ -1,7 +1,6 @@
 """Progress in a terminal, silence elsewhere, and stopping with what is done."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,9 +48,10 @@ def test_what_a_stopped_experiment_has_in_its_journal_is_not_made_again(monkeypa
         if self.count == 4:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.warns(ExperimentWarning, match="stopped after 4 of 6 runs"):
-        patched.setattr(Progress, "done", interrupted)
+    monkeypatch.setattr(Progress, "done", interrupted)
+    with pytest.warns(ExperimentWarning, match="stopped after 4 of 6 runs"):
         part = replicate(MM1, 6, WAIT, journal=tmp_path / "j", workers=1)
+    monkeypatch.undo()
     resumed = replicate(MM1, 6, WAIT, journal=tmp_path / "j", workers=1)
     assert (resumed.provenance.computed, resumed.provenance.reused) == (2, 4)
     assert resumed.of()[:4] == part.of()
@@ -119,35 +119,6 @@ def test_short_work_is_quiet(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     replicate(MM1, 3, WAIT)
     assert terminal.text == ""
-
-
-def test_the_button_interrupts_the_main_thread_while_work_is_under_way():
-    shown = Progress("runs", 3)
-
-    def work():
-        with shown:
-            shown.stop()
-            signal.pause()
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert shown.stopped
-    shown.stop()  # afterwards it interrupts nobody
-
-
-def test_a_thread_is_stopped_at_its_next_run(monkeypatch):
-    from concurrent.futures import ThreadPoolExecutor
-
-    done = Progress.done
-
-    def stop_at_three(self, count=1):
-        done(self, count)
-        if self.count == 3:
-            self.stop()
-
-    monkeypatch.setattr(Progress, "done", stop_at_three)
-    with ThreadPoolExecutor(1) as pool, pytest.warns(ExperimentWarning, match="stopped after 3 of 8"):
-        assert pool.submit(replicate, MM1, 8, WAIT, workers=1).result().n == 3
 
 
 LONG = """

@@ -300,6 +300,14 @@ def test_the_past_is_over(field, ask):
     assert (caught.value.field, caught.value.value, caught.value.at_s) == (field, 1.5, 2.0)
 
 
+def test_what_a_planned_act_returns_is_ignored():
+    sim, told = Simulation(), []
+    sim.at(1.0, lambda: told.append("first") or "a text that is no record")
+    sim.at(2.0, lambda: told.append("second"))
+    sim.run()
+    assert told == ["first", "second"]
+
+
 def test_what_is_to_be_called_is_a_function():
     with pytest.raises(ConfigurationError, match="give a function without arguments"):
         Simulation().at(1.0, "crash")

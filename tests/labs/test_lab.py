@@ -62,6 +62,18 @@ class TestTenSeeds:
         assert drawn.svg.count("<circle") == 10
         assert drawn.text == spread.text
 
+    def test_the_button_has_a_static_twin(self, tiny):
+        (spread,) = tiny.lab.ten_seeds(arrivals_per_s=30)
+        assert tiny.lab.draw_ten_seeds(arrivals_per_s=30) == spread.to_picture()
+
+    def test_a_lab_may_draw_its_repeats_in_one_picture_and_several_stand_under_each_other_otherwise(self, tiny):
+        two = dataclasses.replace(tiny.lab, metrics=tiny.lab.metrics * 2)
+        drawn = two.draw_ten_seeds()
+        assert drawn.html.count("<svg") == 2
+        assert len(drawn.text.splitlines()) == 2
+        own = dataclasses.replace(two, repeats=lambda spreads: spreads[1].to_picture())
+        assert own.draw_ten_seeds() == two.ten_seeds()[1].to_picture()
+
     def test_a_run_without_its_number_is_named(self):
         with pytest.raises(ConfigurationError, match=r"mean wait is nan with seed 8; run longer"):
             Spread(label="mean wait", unit="s", seeds=(7, 8), values=(0.1, float("nan")))

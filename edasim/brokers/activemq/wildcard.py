@@ -35,7 +35,7 @@ def destination_matches(pattern: str, destination: str) -> bool:
     return len(wanted) == len(names) and all(part in (_ONE, name) for part, name in zip(wanted, names, strict=True))
 
 
-def check_destination(field: str, name: str) -> str:
+def check_destination(field: str, name: object) -> str:
     """A destination's name without the blanks around it; an empty one is an `InvalidDestinationError`."""
     if not isinstance(name, str) or not name.strip():
         remedy = "give a text with at least one name, such as 'user.created'"

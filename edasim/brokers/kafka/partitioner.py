@@ -3,8 +3,8 @@
 A record with a key follows its key: `partition_for` as the Java client does (murmur2), `consistent_partition_for` as
 librdkafka does by default (crc32), so that two producers in two languages may disagree. A record without a key follows
 a sticky policy, of which there are two: `StickyPartitioner` of Kafka 3.3 and newer (KIP-794, `BuiltInPartitioner.java`
-and `RecordAccumulator.java` of apache/kafka) counts bytes; `BatchStickyPartitioner` of 2.4 to 3.2 (KIP-480) changes with
-each new batch. Rules KAF-01 and KAF-02. Left out: partitions shunned because their broker answers slowly
+and `RecordAccumulator.java` of apache/kafka) counts bytes; `BatchStickyPartitioner` of 2.4 to 3.2 (KIP-480) changes
+with each new batch. Rules KAF-01 and KAF-02. Left out: partitions shunned because their broker answers slowly
 (`partitioner.availability.timeout.ms`, off by default); the caller says which partitions have a leader.
 
 >>> partition_for(b"user-1", 12), consistent_partition_for(b"user-1", 12)
@@ -70,7 +70,9 @@ def consistent_partition_for(key: bytes, partitions: int) -> int:
 
 def _check_key(key: bytes) -> bytes:
     if not isinstance(key, bytes | bytearray):
-        raise checks.refuse("key", key, "give bytes (text: key.encode()); a record without a key has a sticky partition")
+        raise checks.refuse(
+            "key", key, "give bytes (text: key.encode()); a record without a key has a sticky partition"
+        )
     return bytes(key)
 
 

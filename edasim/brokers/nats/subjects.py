@@ -1,9 +1,9 @@
 """Subjects: tokens between dots, `*` for one token, `>` for one or more at the end.
 
-Follows nats-server 2.9.10 as measured and `server/sublist.go` of nats-io/nats-server (NAT-01). Matching is case-sensitive;
-`*` or `>` inside a longer token is an ordinary letter. A pattern with an empty token, or with a token after `>`, is refused
-at subscribe. A published subject with an empty token is routed to nobody; one with wildcards is compared letter by letter,
-unless the client asked for pedantic checks (`check_publish_subject`).
+Follows nats-server 2.9.10 as measured and `server/sublist.go` of nats-io/nats-server (NAT-01). Matching is
+case-sensitive; `*` or `>` inside a longer token is an ordinary letter. A pattern with an empty token, or with a token
+after `>`, is refused at subscribe. A published subject with an empty token is routed to nobody; one with wildcards is
+compared letter by letter, unless the client asked for pedantic checks (`check_publish_subject`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def subject_matches(pattern: str, subject: str) -> bool:
     return len(wanted) == len(tokens) and all(part in (_ONE, token) for part, token in zip(wanted, tokens, strict=True))
 
 
-def check_pattern(pattern: str) -> str:
+def check_pattern(pattern: object) -> str:
     """`pattern` if a subscription can have it; otherwise an `InvalidSubjectError` that says which token is wrong."""
     if not isinstance(pattern, str) or pattern == "":
         raise _refused(pattern, "give a text with at least one token, such as 'user.*'")
@@ -59,17 +59,18 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
-def check_publish_subject(subject: str) -> str:
-    """`subject` if it is a literal one: tokens that are not empty, no wildcard; otherwise `InvalidPublishSubjectError`."""
-    for place, token in enumerate(_check_carried(subject).split("."), start=1):
+def check_publish_subject(subject: object) -> str:
+    """`subject` if it is a literal one (no empty token, no wildcard); otherwise `InvalidPublishSubjectError`."""
+    carried = _check_carried(subject)
+    for place, token in enumerate(carried.split("."), start=1):
         if token == "":
             raise _unpublishable(subject, f"token {place} is empty; put a name between the dots")
         if token in (_ONE, _REST):
             raise _unpublishable(subject, f"token {place} is a wildcard; name the subject that is meant")
-    return subject
+    return carried
 
 
-def _check_carried(subject: str) -> str:
+def _check_carried(subject: object) -> str:
     if not isinstance(subject, str) or subject == "" or any(blank in subject for blank in _BLANKS):
         raise _unpublishable(subject, "give a text without blanks, such as 'user.created'")
     return subject

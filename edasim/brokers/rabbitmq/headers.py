@@ -2,9 +2,9 @@
 
 Follows `rabbit_exchange_type_headers.erl` of rabbitmq-server (3.10 and newer) and what was measured on 3.10.8 (RMQ-02).
 `x-match` is `all` (default), `any`, `all-with-x` or `any-with-x`; the first two ignore arguments that begin with `x-`.
-An argument without a value (None) asks only that the header be there. Values are compared as Erlang's `==` does: a number
-equals a number of the same size, whole or not; a text, a truth value and a number are never equal. Inside lists and tables
-the types must be the same as well. Left out: byte arrays, decimals and timestamps as values.
+An argument without a value (None) asks only that the header be there. Values are compared as Erlang's `==` does: a
+number equals a number of the same size, whole or not; a text, a truth value and a number are never equal. Inside lists
+and tables the types must be the same as well. Left out: byte arrays, decimals and timestamps as values.
 
 >>> headers_match({"x-match": "any", "format": "pdf", "pages": 3}, {"pages": 3})
 True
@@ -29,7 +29,7 @@ class BindingInvalidError(ConfigurationError):
 
 
 def headers_match(arguments: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
-    """Whether a binding with `arguments` takes a message with `headers`; `BindingInvalidError` for a wrong `x-match`."""
+    """Whether a binding with `arguments` takes a message with `headers`; `BindingInvalidError` for a wrong x-match."""
     mode = check_binding(arguments)
     verdicts = [
         name in headers and (wanted is None or _equal(wanted, headers[name]))

@@ -1,8 +1,8 @@
 """Topic patterns of a topic exchange: words between dots, `*` for one word, `#` for zero or more.
 
-Follows RabbitMQ 3.10.8 as measured (RMQ-01): matching is case-sensitive, an empty routing key is zero words, empty words
-between dots count as words, and a `*` or `#` that is part of a longer word is an ordinary letter, as is either in a
-routing key. No pattern is refused for its form; a key is a short string of AMQP 0-9-1, at most 255 bytes.
+Follows RabbitMQ 3.10.8 as measured (RMQ-01): matching is case-sensitive, an empty routing key is zero words, empty
+words between dots count as words, and a `*` or `#` that is part of a longer word is an ordinary letter, as is either in
+a routing key. No pattern is refused for its form; a key is a short string of AMQP 0-9-1, at most 255 bytes.
 """
 
 from __future__ import annotations

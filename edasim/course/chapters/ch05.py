@@ -51,8 +51,8 @@ MAIL_DIES = Question(
         right="one mail, about a second late",
     ),
     because=(
-        "The bus still holds the request, because it was not acknowledged. When the service is back it gets the request "
-        "again, finds the file, and sends. At this instant nothing had been sent before, so it is one mail."
+        "The bus still holds the request, because it was not acknowledged. When the service is back it gets the "
+        "request again, finds the file, and sends. At this instant nothing had been sent before, so it is one mail."
     ),
 )
 
@@ -93,9 +93,10 @@ BOTTLENECK = Exercise(
     id="05.bottleneck",
     kind=Kind.PREDICT,
     task=(
-        "Before you run it at 60 users per second: how many users per second can this system welcome at most? Behaviour "
-        "analytics needs 20 ms for each request, user management 10 ms for each row, the mail service 125 ms for each "
-        "mail and works on 4 at a time. A tenth is spam and gets no mail. (Opened links take 5 ms: leave them out.)"
+        "Before you run it at 60 users per second: how many users per second can this system welcome at most? "
+        "Behaviour analytics needs 20 ms for each request, user management 10 ms for each row, the mail service 125 ms "
+        "for each mail and works on 4 at a time. A tenth is spam and gets no mail. (Opened links take 5 ms: leave them "
+        "out.)"
     ),
     rule=near(
         WELCOMED_PER_S,
@@ -128,9 +129,9 @@ mails_per_s = 4 / 0.125
 answer = mails_per_s / 0.9
 """,
         because=(
-            "Analytics could do 50 users per second, user management 100, the mail service 32 mails, that is 35.6 users. "
-            f"At 60 users per second it would need {little_number(60 * ACCEPTED_RATIO, MAIL_S):.2f} places and has 4. "
-            "More nodes for analytics would not welcome one user more."
+            "Analytics could do 50 users per second, user management 100, the mail service 32 mails, that is 35.6 "
+            f"users. At 60 users per second it would need {little_number(60 * ACCEPTED_RATIO, MAIL_S):.2f} places and "
+            "has 4. More nodes for analytics would not welcome one user more."
         ),
     ),
 )  # fmt: skip
@@ -156,8 +157,8 @@ def answer(run):
     return asked - got
 """,
         because=(
-            "Compare what was promised with what arrived, not with what went wrong on the way: a delivery that died may "
-            "have sent its mail already, and a file in the folder is no mail in a mailbox."
+            "Compare what was promised with what arrived, not with what went wrong on the way: a delivery that died "
+            "may have sent its mail already, and a file in the folder is no mail in a mailbox."
         ),
     ),
 )

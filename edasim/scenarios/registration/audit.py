@@ -15,10 +15,10 @@ from .people import REQUESTED
 class Audit:
     """Counts of users at each step, and what should be zero.
 
-    `without_row` were accepted and have no row in the database; `without_mail` were accepted and no mail arrived; `mailed_twice` got
-    the mail more than once; `shown_uncached` saw a mail that is not in the cache; `shown_before_row` saw their mail before
-    their row was written; `undecided` asked and were neither accepted nor rejected. A run that is cut off while messages are
-    on their way counts those as missing.
+    `without_row` were accepted and have no row in the database; `without_mail` were accepted and no mail arrived;
+    `mailed_twice` got the mail more than once; `shown_uncached` saw a mail that is not in the cache; `shown_before_row`
+    saw their mail before their row was written; `undecided` asked and were neither accepted nor rejected. A run that is
+    cut off while messages are on their way counts those as missing.
     """
 
     requested: int
@@ -42,7 +42,9 @@ class Audit:
 def audit(run: Run) -> Audit:
     """The books of a run of `Registration`; needs a full log."""
     if "provider" not in run.kept:
-        raise ConfigurationError("this run is not of Registration", field="run", remedy="give a run of scenarios.Registration")
+        raise ConfigurationError(
+            "this run is not of Registration", field="run", remedy="give a run of scenarios.Registration"
+        )
     users, mails, provider = run.kept["users"], run.kept["mails"], run.kept["provider"]
     by_type: dict[str, Counter[str]] = {}
     for event in run.events():

@@ -1,13 +1,12 @@
 """Crash steps: the mail service dies once at every step of one mail, with each way of being careful.
 
-The steps are read off a run without a crash; then the same run is repeated with a crash in the middle of each step. Left
-out: crashes of several services at once, and of a service that is down already; the crash is that of a process, so files
-stay.
+The steps are read off a run without a crash; then the same run is repeated with a crash in the middle of each step.
+Left out: crashes of several services at once, and of a service that is down already; the crash is that of a process, so
+files stay.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ class Care(enum.Enum):
         """The scenario with a mail service of this care."""
         acknowledge = Acknowledge.ON_DELIVERY if self is Care.ACKNOWLEDGE_FIRST else Acknowledge.AFTER_HANDLING
         sender = Sender.IDEMPOTENT if self is Care.IDEMPOTENT else Sender.PLAIN
-        return dataclasses.replace(scenario, acknowledge=acknowledge, sender=sender)
+        return scenario.but(acknowledge=acknowledge, sender=sender)
 
 
 class Fate(enum.Enum):
@@ -65,7 +64,7 @@ def clockwork(**changes: Any) -> Registration:
         opens_ratio=1.0,
         opening=times.Constant(value_s=5.0),
     )
-    return dataclasses.replace(plain, **changes)
+    return plain.but(**changes)
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,12 @@ class CrashSteps:
 
     def count(self, care: Care | str, fate: Fate | str) -> int:
         """At how many steps a crash leads to this fate."""
-        care, fate = checks.check_word(Care)("care", care), checks.check_word(Fate)("fate", fate)
-        return sum(step.fate(care) is fate for step in self.steps)
+        which: Care = checks.check_word(Care)("care", care)
+        wanted: Fate = checks.check_word(Fate)("fate", fate)
+        return sum(step.fate(which) is wanted for step in self.steps)
 
     def table(self) -> pandas.DataFrame:
-        """A row per step: when the service dies (seconds after sign-up), and what becomes of the mail with each care."""
+        """A row per step: when the service dies (seconds after sign-up), and what each care makes of the mail."""
         import pandas as pd
 
         rows = [
@@ -120,8 +120,8 @@ class CrashSteps:
 def crash_steps(scenario: Registration | None = None, *, down_s: float = 1.0, seed: int = 0) -> CrashSteps:
     """The mail service dies once in the middle of every step of the first user's mail, and is back after `down_s`.
 
-    `scenario` is one without faults (None: `clockwork()`); every run has the same seed. Raises `ConfigurationError` if no
-    mail is asked for.
+    `scenario` is one without faults (None: `clockwork()`); every run has the same seed. Raises `ConfigurationError` if
+    no mail is asked for.
 
     >>> print(crash_steps().count("acknowledge last", "twice"))
     2
@@ -132,7 +132,7 @@ def crash_steps(scenario: Registration | None = None, *, down_s: float = 1.0, se
     steps = []
     for name, begin_s, end_s in mail.steps():
         at_s = (begin_s + end_s) / 2
-        crashing = dataclasses.replace(plain, faults=(Crash(node=MAIL, at_s=at_s, down_s=down_s),))
+        crashing = plain.but(faults=[Crash(node=MAIL, at_s=at_s, down_s=down_s)])
         arrivals_s = {
             care: tuple(
                 arrived_s - mail.signed_up_s

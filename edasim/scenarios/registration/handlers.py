@@ -1,7 +1,7 @@
 """What the services of the registration case do with an event, step by step.
 
-Behaviour analytics decides, user management writes, the mail service caches, sends, and shows. Every step appends a fact
-with the trace of its user, so that one user's story can be told afterwards.
+Behaviour analytics decides, user management writes, the mail service caches, sends, and shows. Every step appends a
+fact with the trace of its user, so that one user's story can be told afterwards.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Sender(enum.Enum):
     IDEMPOTENT = "idempotent"
 
 
-class NoAnswer(Exception):
+class NoAnswerError(Exception):
     """The mail provider did not answer in time, again and again; the broker is to deliver the request once more."""
 
 
@@ -120,12 +120,12 @@ class MailService:
                 return
             yield context.pause(self._answer_timeout_s)
             context.fact(what, user_id=user["user_id"], mail_id=mail_id, **{"try": attempt})
-        raise NoAnswer(f"no answer from the mail provider in {self._send_attempts} attempts")
+        raise NoAnswerError(f"no answer from the mail provider in {self._send_attempts} attempts")
 
     def _hand_over(self, event: Event, context: Context, mail_id: str, attempt: int) -> tuple[float, str]:
-        """Gives the mail to the network. Returns the seconds until its answer is here (inf: never), and what is wrong then.
+        """Gives the mail to the network: from here on it travels by itself, and arrives even if the mail service dies.
 
-        From here on it travels by itself: it arrives even if the mail service dies.
+        Returns the seconds until its answer is here (inf: never), and the kind of fact that tells why it was missed.
         """
         sent_s = context.now_s
         context.fact("mail_sent", user_id=event.data["user_id"], mail_id=mail_id, **{"try": attempt})
@@ -165,6 +165,6 @@ def welcome_mail(mail_id: str, name: str, email: str) -> str:
 
 
 __all__ = [
-    "ACCEPTED", "LINK_OPENED", "MAIL_REQUESTED", "MAIL_SHOWN", "REJECTED", "REQUESTED", "MailService", "NoAnswer", "Sender",
-    "UserManagement", "decide", "welcome_mail",
+    "ACCEPTED", "LINK_OPENED", "MAIL_REQUESTED", "MAIL_SHOWN", "REJECTED", "REQUESTED", "MailService",
+    "NoAnswerError", "Sender", "UserManagement", "decide", "welcome_mail",
 ]  # fmt: skip

@@ -10,8 +10,8 @@ from ...services import Occasion
 REQUESTED = "user.registration.requested"
 
 _NAMES = (
-    "Ada", "Alan", "Barbara", "Chen", "Dorothy", "Edsger", "Fatima", "Grace", "Hedy", "Ibrahim", "Jing", "Katherine", "Leslie",
-    "Margaret", "Niklaus", "Olu", "Priya", "Radia", "Shafi", "Tim", "Ursula", "Vint", "Wei", "Yukihiro",
+    "Ada", "Alan", "Barbara", "Chen", "Dorothy", "Edsger", "Fatima", "Grace", "Hedy", "Ibrahim", "Jing", "Katherine",
+    "Leslie", "Margaret", "Niklaus", "Olu", "Priya", "Radia", "Shafi", "Tim", "Ursula", "Vint", "Wei", "Yukihiro",
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """The registration case as a scenario: who takes part, how fast, on which broker, with which faults.
 
-User management publishes a registration request. Behaviour analytics checks it for spam and publishes the
-decision; if it accepts, it also asks for a welcome mail. User management writes the user to its database. The mail service
-caches the mail as a file, then sends it over a network; when the reader opens the link in it, the mail service reads the
+User management publishes a registration request. Behaviour analytics checks it for spam and publishes the decision; if
+it accepts, it also asks for a welcome mail. User management writes the user to its database. The mail service caches
+the mail as a file, then sends it over a network; when the reader opens the link in it, the mail service reads the
 cached mail and shows it. Left out: passwords, a user interface, bounced mail.
 """
 
@@ -20,11 +20,20 @@ from ...failures import Fault, check_faults
 from ...kernel import Simulation, times
 from ...network import Link
 from ...services import Acknowledge, Service, Source, load
+from ...services.arrivals import check_arrivals
 from ...services.mail import MailCache, MailProvider
 from ...services.user_database import UserDatabase
 from ..base import Scenario
 from .handlers import (
-    ACCEPTED, LINK_OPENED, MAIL_REQUESTED, MAIL_SHOWN, REJECTED, MailService, Sender, UserManagement, decide,
+    ACCEPTED,
+    LINK_OPENED,
+    MAIL_REQUESTED,
+    MAIL_SHOWN,
+    REJECTED,
+    MailService,
+    Sender,
+    UserManagement,
+    decide,
 )  # fmt: skip
 from .people import REQUESTED, sign_ups
 
@@ -59,12 +68,14 @@ NEEDS = (
 class Registration(Scenario):
     """Sign-up, decision, user row, welcome mail, confirmation, on a broker of your choice.
 
-    `users_per_s` sign up (a Poisson process; `users` of them and then no more, or without end), a share of `spam_ratio`
-    is spam. `mail_link` is the network to the mail provider and back; without an answer the mail service tries again after
-    `answer_timeout_s`, `send_attempts` times in all, and then refuses the request. A share of
-    `opens_ratio` opens the link, `opening` after the mail arrived. `acknowledge` and `sender` say how careful the mail
-    service is. `database` and `mail_folder` are paths that do not exist yet; without them the database is in memory and
-    the folder a temporary one. `faults` are crashes of nodes. Times are distributions of `eda.times`.
+    `users_per_s` sign up (a Poisson process, or by `arrivals`, such as a recording; `users` of them and then no more,
+    or without end), a share of `spam_ratio` is spam. The mail service writes a mail's file in `caching_s`, and needs
+    `connecting_s` before each sending; what it has sent arrives even if it dies. `mail_link` is the network to the mail
+    provider and back; without an answer the mail service tries again after `answer_timeout_s`, `send_attempts` times in
+    all, and then refuses the request. A share of `opens_ratio` opens the link, `opening` after the mail arrived.
+    `acknowledge` and `sender` say how careful the mail service is. `database` and `mail_folder` are paths that do not
+    exist yet; without them the database is in memory and the folder a temporary one. `faults` are crashes of nodes.
+    Times are distributions of `eda.times`.
 
     >>> run = Registration(users_per_s=5.0, users=10, spam_ratio=0.0).run(seed=1)
     >>> run.kept["users"].count(), len(run.kept["mails"].ids())
@@ -72,7 +83,7 @@ class Registration(Scenario):
     """
 
     users_per_s: float = checks.positive(default=20.0)
-    arrivals: load.Load | None = checks.optional(load.check_load, default=None)
+    arrivals: load.Arrivals | None = checks.optional(check_arrivals, default=None)
     users: int | None = checks.optional(checks.check_whole(1), default=None)
     spam_ratio: float = checks.ratio(default=0.1)
     broker: Any = checks.kind(object, "a broker, such as MemoryBus()", default=MemoryBus())
@@ -115,7 +126,7 @@ class Registration(Scenario):
         return TOPOLOGY
 
     def build(self, sim: Simulation) -> dict[str, Any]:
-        """The whole system; keeps `users` (UserDatabase), `mails` (MailCache), `provider` (MailProvider) and `wiring`."""
+        """The whole system; keeps its `users` (a UserDatabase), `mails` (MailCache), `provider` and `wiring`."""
         broker = self.broker.start(sim)
         require(broker, NEEDS, "the registration case")
         wiring = broker.wire(TOPOLOGY)
@@ -125,7 +136,7 @@ class Registration(Scenario):
         arrivals = self.arrivals or load.Poisson(rate_per_s=self.users_per_s)
         Source(
             USERS,
-            load=arrivals if self.users is None else arrivals.first(self.users),
+            load=arrivals if self.users is None else load.First(load=arrivals, count=self.users),
             to=wiring.destination(USERS),
             event=sign_ups(self.spam_ratio),
         )

@@ -1,7 +1,7 @@
 """The spam check of behaviour analytics: rules that anyone can read, each with a reason.
 
-The rules stand in for a real classifier, whose mistakes they do not make: a text that breaks none is accepted. Addresses
-follow the shape `local@domain` of RFC 5321, without its rarer forms.
+The rules stand in for a real classifier, whose mistakes they do not make: a text that breaks none is accepted.
+Addresses follow the shape `local@domain` of RFC 5321, without its rarer forms.
 """
 
 from __future__ import annotations

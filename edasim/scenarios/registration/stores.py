@@ -1,8 +1,8 @@
 """The stores of a registration run over time: what the bus, the database and the mail folder hold at any instant.
 
 A projection of the run's log, so it costs the run nothing. The bus holds a message for a service from the instant it is
-queued until it is acknowledged; a row, a file and a mail in a mailbox stay for good. Left out: what is inside a file or a
-row; for that, look into the stores themselves (`run.kept`).
+queued until it is acknowledged; a row, a file and a mail in a mailbox stay for good. Left out: what is inside a file or
+a row; for that, look into the stores themselves (`run.kept`).
 """
 
 from __future__ import annotations

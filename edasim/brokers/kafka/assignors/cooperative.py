@@ -1,7 +1,8 @@
 """The cooperative-sticky assignor: the sticky result in two rounds, so that what does not move is read throughout.
 
 Follows KIP-429 and `CooperativeStickyAssignor.java` of apache/kafka: a partition that goes from one present member to
-another is given to nobody in the first round; its owner revokes it and joins again, and the second round gives it (KAF-10).
+another is given to nobody in the first round; its owner revokes it and joins again, and the second round gives it
+(KAF-10).
 """
 
 from __future__ import annotations

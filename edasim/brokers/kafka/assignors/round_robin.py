@@ -1,7 +1,7 @@
 """The round-robin assignor: all partitions of all topics, dealt one by one.
 
-Follows `RoundRobinAssignor.java` of apache/kafka: sorted partitions, sorted members, a member that does not subscribe to
-the topic is passed over (KAF-08). kafka-python 3.0.12 raises an error where it has to pass over somebody; Kafka does not.
+Follows `RoundRobinAssignor.java` of apache/kafka: sorted partitions, sorted members, a member that does not subscribe
+to the topic is passed over (KAF-08). kafka-python 3.0.12 raises an error where it has to pass over somebody.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an assignor is given: members with their topics, topics with their partitions, and who held what before.
 
-Topics that do not exist are ignored, as the Java assignors do without metadata. What was held by a member that has left,
-or of a topic or partition that does not exist, counts as free.
+Topics that do not exist are ignored, as the Java assignors do without metadata. What was held by a member that has
+left, or of a topic or partition that does not exist, counts as free.
 """
 
 from __future__ import annotations

@@ -32,7 +32,10 @@ class _Balancing:
     """The work of one assignment: who holds what, and what has moved."""
 
     def __init__(self, shape: Shape) -> None:
-        self.reach = {member: [p for p in shape.all_partitions() if p[0] in shape.subscriptions[member]] for member in shape.members}
+        self.reach = {
+            member: [p for p in shape.all_partitions() if p[0] in shape.subscriptions[member]]
+            for member in shape.members
+        }
         self.takers: dict[TopicPartition, list[str]] = {partition: [] for partition in shape.all_partitions()}
         for member, partitions in self.reach.items():
             for partition in partitions:
