@@ -51,7 +51,8 @@ def stored(path: Path) -> str:
 def run(path: Path) -> None:
     """Runs the chapter in its own folder and stores every cell's outputs."""
     notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": path.parent}}).execute()
+    where = {"metadata": {"path": path.parent}}
+    nbclient.NotebookClient(notebook, timeout=120, coalesce_streams=True, resources=where).execute()
     nbformat.write(notebook, path)
 
 

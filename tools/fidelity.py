@@ -42,7 +42,7 @@ class Rule:
 
 @dataclass
 class Evidence:
-    """A pytest plugin: notes which tests name which rules, runs those that replay tables, and notes what they report."""
+    """A pytest plugin: notes which tests name which rules, runs those that replay tables, keeps what they report."""
 
     tests: dict[str, set[str]] = field(default_factory=dict)
     tables: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def gaps(rules: Iterable[Rule], tests: Mapping[str, Iterable[str]]) -> list[str]
     found += [
         f"{test} names {name}, which is not in the ledger"
         for name in sorted(set(tests) - known)
-        for test in tests[name]
+        for test in sorted(tests[name])
     ]
     for rule in rules:
         held = bool(tests.get(rule.id))
@@ -114,8 +114,8 @@ def document(rules: Iterable[Rule], evidence: Evidence) -> str:
     lines = [
         "# Fidelity",
         "",
-        "Which rules of the real brokers edasim models, from which source, and which tests hold them. This page is made by",
-        "`make fidelity` from `docs/rules/*.csv` and from the marks of the tests; do not edit it.",
+        "Which rules of the real brokers edasim models, from which source, and which tests hold them. This page is",
+        "made by `make fidelity` from `docs/rules/*.csv` and from the marks of the tests; do not edit it.",
         "",
         "| broker | rules | modelled | left out | not yet |",
         "| --- | ---: | ---: | ---: | ---: |",

@@ -6,8 +6,8 @@
 
 No recorded value is in the files. Each trace is a Poisson process whose rate moves as the published statistics say:
 over minutes and seconds (conversation), over the hours of a week (rides), or from one five minutes to the next, with
-one burst (requests). The seed of a trace is the first one whose statistics all lie within the tolerances below; that is how it is
-calibrated.
+one burst (requests). The seed of a trace is the first one whose statistics all lie within the tolerances below; that is
+how it is calibrated.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ TALK_STEP_S = 0.5
 def conversation(rng: np.random.Generator) -> Floats:
     """Requests to a conversational service: the rate wanders by a fifth over minutes and over seconds."""
     steps = int(TALK_S / TALK_STEP_S)
-    slow = wandering(rng, steps, spread=0.225, steps=500.0 / TALK_STEP_S)
+    slow = wandering(rng, steps, spread=0.23, steps=1000.0 / TALK_STEP_S)
     fast = wandering(rng, steps, spread=0.18, steps=4.0 / TALK_STEP_S)
     shape = np.exp(slow + fast)
     return poisson(rng, 5.53 * shape / shape.mean(), TALK_STEP_S)
@@ -196,7 +196,7 @@ def web(arrivals_s: Floats) -> Floats:
 WORKLOADS = (
     Workload(
         "conversation",
-        318,
+        203,
         3,
         conversation,
         (
@@ -206,6 +206,8 @@ WORKLOADS = (
             Statistic("busiest minute / mean", 1.52, 0.05, lambda a: _peak(counts(a, 60.0, TALK_S))),
             Statistic("dispersion, 1 s *", 1.39, 0.05, lambda a: dispersion(counts(a, 1.0, TALK_S))),
             Statistic("dispersion, 60 s *", 16.1, 0.15, lambda a: dispersion(counts(a, 60.0, TALK_S))),
+            Statistic("dispersion, 300 s *", 56.1, 0.15, lambda a: dispersion(counts(a, 300.0, TALK_S))),
+            Statistic("busiest 5 minutes / mean *", 1.32, 0.05, lambda a: _peak(counts(a, 300.0, TALK_S))),
             Statistic("neighbouring minutes *", 0.85, 0.1, lambda a: neighbours(counts(a, 60.0, TALK_S))),
         ),
     ),

@@ -97,7 +97,8 @@ class Revealed(Shown):
         answers = self.question.answers
         if not isinstance(answers, Choices):
             ideas = {
-                f"around {quantities.plain((s.low + s.high) / 2, answers.unit)}: {s.idea}": s for s in answers.slips
+                f"{'around ' if s.low < s.high else ''}{quantities.plain((s.low + s.high) / 2, answers.unit)}: {s.idea}": s
+                for s in answers.slips
             }
             mine = answers.idea(float(self.said)) if self.said is not None else ""
             return tuple(words for words, typical in ideas.items() if not mine.startswith(typical.idea))

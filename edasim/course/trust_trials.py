@@ -1,7 +1,7 @@
 """The rules of chapter 00 that run something: a pair of seeds that lies, and a learner's own comparison.
 
 Follows: paired differences under common random numbers (SO-04). The systems are those of the chapter's lab. Left out:
-judging an interval of other seeds than those of `experiments.replicate`; it may be as good, and is not the one asked for.
+intervals from other seeds than those of `experiments.replicate`; they may be as good, and are not what is asked for.
 """
 
 from __future__ import annotations

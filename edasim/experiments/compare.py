@@ -140,6 +140,11 @@ def compare(
     """Replicates scenarios `a` and `b` with the same `n` seeds, for paired intervals of their differences.
 
     The other parameters are those of `replicate`.
+
+    >>> from edasim.scenarios import SingleQueue
+    >>> pair = compare(SingleQueue(messages=500), SingleQueue(messages=500, handover_s=0.001), 5, "mail.mean_wait_s")
+    >>> pair.difference().high < 0.0
+    True
     """
     plan = plan_of(metrics, until_s, log)
     tasks = tasks_of([a, b], range(checks.check_whole(2)("n", n)), seed)

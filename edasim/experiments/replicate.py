@@ -44,6 +44,10 @@ def replicate(
 
     Raises:
         EdasimError: an unknown metric, a run that the scenario refuses, a damaged journal, or no run that succeeds.
+
+    >>> from edasim.scenarios import SingleQueue
+    >>> replicate(SingleQueue(messages=100), 3, "mail.done").of()
+    (100.0, 100.0, 100.0)
     """
     plan = plan_of(metrics, until_s, log)
     tasks = tasks_of([scenario], range(checks.check_whole(2)("n", n)), seed)

@@ -131,6 +131,11 @@ def sweep(
 
     Raises:
         EdasimError: a sweep over nothing, an unknown field, a value that a field refuses, or what `replicate` raises.
+
+    >>> from edasim.scenarios import SingleQueue
+    >>> swept = sweep(SingleQueue(), {"messages": [50, 100], "servers": [1, 2]}, 2, "mail.done")
+    >>> swept.points()["mean"].tolist()
+    [50.0, 50.0, 100.0, 100.0]
     """
     grid = _grid(over)
     plan = plan_of(metrics, until_s, log)

@@ -16,7 +16,7 @@ installed version to what is assumed here. Left out: priorities among records.
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from itertools import repeat
 from typing import Any
 
@@ -100,7 +100,8 @@ class PlaneEnvironment(simpy.Environment):
         """Runs records until SimPy's next event comes first (False), none is left (False), or `limit` have run (True).
 
         The running record stays at the top of the heap: what its action schedules is later, or as early with a larger
-        id. So the record that the action returns can replace it in one step.
+        id. So the record that the action returns can replace it in one step. A record that would turn the clock back
+        is an error; the record that failed is taken away, all others stay.
         """
         records, queue, now_s = self.records, self._queue, self._now
         record = records[0]
@@ -114,6 +115,8 @@ class PlaneEnvironment(simpy.Environment):
                     raise _not_now_or_later(time_s, now_s)
                 self._now = now_s = time_s
                 follower = record[3](now_s, record[4])
+                if records[0] is not record:
+                    raise _not_now_or_later(records[0][0], now_s)
                 if follower is not None:
                     heapreplace(records, follower)
                 else:
@@ -121,8 +124,8 @@ class PlaneEnvironment(simpy.Environment):
                     if not records:
                         return False
         except BaseException:
-            if records and records[0] is record:
-                heappop(records)
+            records[:] = (other for other in records if other is not record)
+            heapify(records)
             raise
         return True
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import numbers
+from decimal import Decimal
 from typing import Any, Protocol
 
 from .. import checks
@@ -112,7 +113,7 @@ class Slider:
         kind = widgets.IntSlider if self.whole else widgets.FloatSlider
         step = int(self.step) if self.whole else self.step
         named = self.label or self.name.replace("_", " ")
-        decimals = 0 if self.whole else max(0, math.ceil(-math.log10(self.step) - 1e-9))
+        decimals = 0 if self.whole else decimals_of(self.step)
         return kind(
             value=self.default,
             min=self.low,
@@ -123,8 +124,13 @@ class Slider:
             continuous_update=True,
             readout_format="d" if self.whole else f".{decimals}f",
             style=WIDE,
-            layout=widgets.Layout(width="22em"),
+            layout=widgets.Layout(width="28em"),
         )
+
+
+def decimals_of(step: float) -> int:
+    """How many decimals it takes to show multiples of a step: 1 for 0.5, 2 for 0.25."""
+    return max(0, -int(Decimal(str(step)).normalize().as_tuple().exponent))
 
 
 def check_rising(field: str, value: Any) -> tuple[float, ...]:
@@ -175,7 +181,7 @@ class Stops:
             tooltip=self.question,
             continuous_update=True,
             style=WIDE,
-            layout=widgets.Layout(width="22em"),
+            layout=widgets.Layout(width="28em"),
         )
 
 
@@ -224,7 +230,7 @@ class Choice:
             description=self.label or self.name.replace("_", " "),
             tooltip=self.question,
             style=WIDE,
-            layout=widgets.Layout(width="22em"),
+            layout=widgets.Layout(width="28em"),
         )
 
 

@@ -7,10 +7,26 @@ lab has.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..scenarios.registration import Care
+from ..viz import Picture
+from . import registration_lab
 from .controls import Choice, Slider
-from .lab import Lab
-from .registration_lab import LATENCY, METRICS, picture, simulate
+from .lab import Lab, Values
+from .registration_lab import LATENCY, MAIL, METRICS, Model
+
+
+def simulate(values: Values, seed: int) -> Model:
+    """One run, of which only the mail service's queue and the mails that are owed are kept."""
+    model = registration_lab.simulate(values, seed)
+    return replace(model, levels=tuple(row for row in model.levels if row.name in (MAIL, "accepted, no mail yet")))
+
+
+def picture(model: Model, pinned: Model | None) -> Picture:
+    """What the bus holds for the mail service, who still waits for a mail, and the books; a pinned run in grey."""
+    return registration_lab.picture(model, pinned)
+
 
 LAB = Lab(
     title="Which order loses, which repeats, and how many?",

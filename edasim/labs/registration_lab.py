@@ -183,8 +183,8 @@ METRICS = (
 )
 
 LATENCY = Slider(
-    name="latency_ms", low=10, high=200, step=10, default=50, unit="ms each way", label="mail latency",
-    question="A way twice as long: twice as many users mailed twice?",
+    name="latency_ms", low=5, high=150, step=5, default=50, unit="ms", label="latency",
+    question="Half the time on each way: half as many users mailed twice?",
 )  # fmt: skip
 
 LAB = Lab(

@@ -41,8 +41,15 @@ def replay(group: Rows) -> list[list[tuple[str, int]]]:
     return [modelled[row["step"], row["member"]] for row in group]
 
 
-@pytest.mark.rule("KAF-07", "KAF-08", "KAF-09", "KAF-10")
-@pytest.mark.parametrize("assignor", ["range", "roundrobin", "sticky", "cooperative-sticky"])
+@pytest.mark.parametrize(
+    "assignor",
+    [
+        pytest.param("range", marks=pytest.mark.rule("KAF-07")),
+        pytest.param("roundrobin", marks=pytest.mark.rule("KAF-08")),
+        pytest.param("sticky", marks=pytest.mark.rule("KAF-09")),
+        pytest.param("cooperative-sticky", marks=pytest.mark.rule("KAF-10")),
+    ],
+)
 def test_every_member_gets_the_partitions_that_were_measured(
     assignor: str, rows: Callable[[str], Rows], agreement: Callable[..., None]
 ):

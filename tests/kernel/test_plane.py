@@ -1,5 +1,6 @@
 """The plane beside SimPy: one total order of records and events, and what is assumed about the installed SimPy."""
 
+import heapq
 import itertools
 import math
 
@@ -361,6 +362,23 @@ def test_a_returned_record_in_the_past_is_found_before_it_runs(env, time_s):
     assert caught.value.at_s == 1.0
     env.run()
     assert env.now == 1.0
+
+
+def test_a_record_that_is_pushed_into_the_past_is_found_at_once(env):
+    """Hot paths push into the heap themselves."""
+    diary = Diary(env)
+
+    def push_back(now_s, _):
+        heapq.heappush(env.records, (0.5, NORMAL, env.next_id(), lambda *_: pytest.fail("must not run"), None))
+        return (3.0, NORMAL, env.next_id(), diary.note("returned"), None)
+
+    env.at(1.0, push_back)
+    env.at(2.0, diary.note("later"))
+    for _ in range(2):
+        with pytest.raises(StateError, match=r"to happen at 0\.5 s, and it is 1\.0 s"):
+            env.run()
+    env.run()
+    assert diary == [(2.0, "later")]
 
 
 def refuse_at_once():

@@ -85,7 +85,7 @@ def test_theory_is_silent_where_nobody_catches_up():
     assert registration_lab.lost_truth({"users_per_s": 60}) == 0.0
 
 
-@pytest.mark.parametrize("values", [{"users_per_s": 60, "latency_ms": 200}, {"users_per_s": 5, "latency_ms": 10}])
+@pytest.mark.parametrize("values", [{"users_per_s": 60, "latency_ms": 150}, {"users_per_s": 5, "latency_ms": 5}])
 def test_extremes_are_drawn(values):
     picture = labs.registration.draw(**values)
     ElementTree.fromstring(picture.svg)
@@ -95,3 +95,10 @@ def test_extremes_are_drawn(values):
 def test_a_pinned_run_is_told_and_drawn_in_grey():
     picture = labs.registration.draw(latency_ms=100, pinned={"latency_ms": 50})
     assert "Pinned, in grey: 20 users per second, a mail takes 50 ms each way" in picture.text
+
+
+def test_the_mail_lab_shows_the_mail_service_alone():
+    drawn = labs.mail_crash.draw()
+    written = [node.text for node in ElementTree.fromstring(drawn.svg).iter() if node.tag.endswith("text")]
+    assert {"mail", "accepted, no mail yet"} <= set(written)
+    assert "behaviour-analytics" not in written

@@ -143,7 +143,8 @@ class _Parser:
         position, left = self.here.position, self.sum()
         while True:
             if sign := self.take("<", "<=", ">", ">="):
-                left = self._order(sign, (left, position), (self.sum(), position))
+                right_position, right = self.here.position, self.sum()
+                left = self._order(sign, (left, position), (right, right_position))
             elif self.take("LIKE"):
                 left = self._like(left)
             elif self.take_two("NOT", "LIKE"):

@@ -71,14 +71,20 @@ LOST_AT = Question(
                 "The bus, or the file, saves the mail. The bus has forgotten it, and nobody reads the folder again.",
                 names=WrongIdea.A_BROKER_IS_RELIABILITY,
             ),
-            slip(1, "You counted the writing of the file. The file alone sends nothing: the next step loses as well."),
+            slip(
+                1,
+                "You counted the writing of the file. The file alone sends nothing: the next step loses as well.",
+                within_ratio=0.0,
+            ),
             slip(
                 3,
                 "A mail on its way dies with its sender. It has left the house, and arrives without anybody waiting.",
+                within_ratio=0.0,
             ),
             slip(
                 4,
                 "All after the acknowledgement is lost. But what has left the house arrives, whoever dies behind it.",
+                within_ratio=0.0,
                 names=WrongIdea.A_TIMEOUT_MEANS_NO,
             ),
         ),

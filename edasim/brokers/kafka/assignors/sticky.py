@@ -7,15 +7,14 @@ its order of choices, so that results agree partition by partition (KAF-09):
 2. Each free partition goes to the member with the fewest (ties: lowest id) that subscribes to its topic.
 3. While somebody has two more than somebody who could take one, a partition moves to the member with the fewest. A move
    that would send two partitions of a topic in opposite directions between the same two members undoes the earlier one.
-4. If all this has not made the balance better, the assignment of step 2 stands.
+   Each move makes the sum of all differences smaller, so the check of KIP-54 that the end is better than the start is
+   left out.
 
 `AbstractStickyAssignor.java` of apache/kafka has a shortcut for equal subscriptions with the same promises (counts that
 differ by at most one, fewest moves) but another choice among equals. Left out: claims of older generations.
 """
 
 from __future__ import annotations
-
-import itertools
 
 from .shape import Assignment, Shape, TopicPartition
 
@@ -50,7 +49,6 @@ class _Balancing:
         self.owner = {partition: member for member, given in self.held.items() for partition in given}
         self.order = self._order_of_moving(equal=len(set(shape.subscriptions.values())) <= 1 and bool(shape.previous))
         self.free = [partition for partition in self.order if partition not in self.owner]
-        self.began_empty = not self.owner
         self.moves: dict[TopicPartition, tuple[str, str]] = {}
 
     def _order_of_moving(self, *, equal: bool) -> list[TopicPartition]:
@@ -77,14 +75,11 @@ class _Balancing:
             self.owner[partition] = taker
 
     def even_out(self) -> None:
-        """Moves partitions until nothing can be better balanced; keeps the start if that did not help."""
+        """Moves partitions until nothing can be better balanced; who can neither gain nor lose is left alone."""
         settled = {member: self.held.pop(member) for member in list(self.held) if not self._can_change(member)}
-        before = {member: list(given) for member, given in self.held.items()}
         if not self.unsubscribed:
             self._move(self._movable(self.free))
-        moved = self._move(self._movable(self.order))
-        if moved and not self.began_empty and _unevenness(self.held) >= _unevenness(before):
-            self.held = before
+        self._move(self._movable(self.order))
         self.held.update(settled)
 
     def _movable(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
@@ -102,10 +97,10 @@ class _Balancing:
             counts[member] < counts[self.owner[partition]] for member in counts for partition in self.reach[member]
         )
 
-    def _move(self, partitions: list[TopicPartition]) -> bool:
-        """Offers each partition to who has two fewer than its owner, again and again; whether anything moved."""
-        ever = False
-        while True:
+    def _move(self, partitions: list[TopicPartition]) -> None:
+        """Offers each partition to who has two fewer than its owner, again and again until nothing moves."""
+        moved = True
+        while moved:
             moved = False
             for partition in partitions:
                 if self._is_balanced():
@@ -113,9 +108,7 @@ class _Balancing:
                 count = len(self.held[self.owner[partition]])
                 if any(count > len(self.held[member]) + 1 for member in self.takers[partition]):
                     self._give_away(partition)
-                    moved = ever = True
-            if not moved:
-                return ever
+                    moved = True
 
     def _give_away(self, partition: TopicPartition) -> None:
         taker = next(member for member in self._fewest_first() if member in self.takers[partition])
@@ -139,8 +132,3 @@ class _Balancing:
         first_owner = self.moves.pop(partition, (owner, owner))[0]
         if first_owner != taker:
             self.moves[partition] = (first_owner, taker)
-
-
-def _unevenness(held: dict[str, list[TopicPartition]]) -> int:
-    """The sum of differences of counts over all pairs of members."""
-    return sum(abs(len(one) - len(other)) for one, other in itertools.combinations(held.values(), 2))

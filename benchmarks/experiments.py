@@ -1,0 +1,86 @@
+"""What the room of experiments promises, measured: the same table on every backend, and what two workers save.
+
+    python -m benchmarks.experiments            on an idle machine with two processors or more
+
+Prints the time of one sweep in this process, on two loky workers (once to start them, then again) and on a Dask cluster of
+two worker processes on 127.0.0.1, each with the speed-up and whether the table is the same to the last bit; then the same
+sweep with a worker killed in the middle. Ends with 1 if a table differs or two running workers are less than 1.7 times as
+fast.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+
+import psutil
+from distributed import Client, LocalCluster
+
+from edasim.experiments import ExperimentWarning, Sweep, parallel_config, sweep
+from edasim.kernel import times
+from edasim.scenarios import SingleQueue
+from edasim.services import load
+
+QUEUE = SingleQueue(arrivals=load.Poisson(rate_per_s=0.8), service_time=times.Exponential(mean_s=1.0), messages=100_000)
+OVER = {"servers": [1, 2, 3, 4], "service_time.mean_s": [0.5, 0.8]}
+TARGET = 1.7
+
+
+def swept(workers: int | None) -> Sweep:
+    """The sweep that all measurements share: 8 points, 16 runs each."""
+    return sweep(QUEUE, OVER, 16, ["mail.mean_wait_s", "mail.p99_wait_s"], workers=workers)
+
+
+def timed(make: Callable[[], Sweep]) -> tuple[float, Sweep]:
+    """Wall-clock seconds, and the result."""
+    since_s = time.perf_counter()
+    result = make()
+    return time.perf_counter() - since_s, result
+
+
+def kill_a_worker(after_s: float) -> None:
+    """Kills one of this process's workers when so many seconds have passed."""
+    time.sleep(after_s)
+    children = psutil.Process().children(recursive=True)
+    workers = [child for child in children if "loky" in " ".join(child.cmdline()) and child.cpu_times().user > 0.5]
+    os.kill(workers[0].pid, signal.SIGKILL)
+
+
+def main() -> int:
+    """Measures and prints; returns the exit status."""
+    alone_s, alone = timed(lambda: swept(1))
+    print(f"in this process                {alone_s:6.2f} s")
+    good = True
+
+    def report(title: str, taken_s: float, result: Sweep) -> float:
+        nonlocal good
+        same = result.fingerprint() == alone.fingerprint() and result.table().equals(alone.table())
+        good = good and same
+        print(f"{title:30} {taken_s:6.2f} s, {alone_s / taken_s:.2f} times as fast, same table: {same}")
+        return alone_s / taken_s
+
+    report("two workers, with their start", *timed(lambda: swept(2)))
+    faster = report("two workers, running", *timed(lambda: swept(2)))
+    report("chosen by itself", *timed(lambda: swept(None)))
+    threading.Thread(target=kill_a_worker, args=(alone_s / 4,), daemon=True).start()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ExperimentWarning)
+        report("two workers, one killed", *timed(lambda: swept(2)))
+    print(*(f"    {each.message}" for each in caught), sep="\n")
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        report("Dask, two worker processes", *timed(lambda: swept(None)))
+        report("Dask, running", *timed(lambda: swept(None)))
+    return int(not good or faster < TARGET)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
