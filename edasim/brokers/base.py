@@ -72,7 +72,7 @@ class Subscription(Protocol):
         """Takers are gone (a crash): what they held is delivered again, in this order."""
 
     def withdraw(self, taker: Taker) -> None:
-        """The taker, which is free, takes no more messages."""
+        """The taker takes no more messages. If it is busy it is gone (a crash); what it held is given back after this."""
 
 
 class Destination(Protocol):

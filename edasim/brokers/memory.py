@@ -256,7 +256,8 @@ class MemorySubscription:
 
         def offer(now_s: float, message: Message) -> None:
             if free:
-                first_free().take(now_s, message)
+                take = first_free().take
+                take(now_s, message)
             elif capacity is not None and len(waiting) >= capacity:
                 self._overflow(now_s, message)
             else:

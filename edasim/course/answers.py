@@ -96,10 +96,8 @@ class Revealed(Shown):
         """The wrong choices that the learner did not take, each with its idea."""
         answers = self.question.answers
         if not isinstance(answers, Choices):
-            ideas = {
-                f"{'around ' if s.low < s.high else ''}{quantities.plain((s.low + s.high) / 2, answers.unit)}: {s.idea}": s
-                for s in answers.slips
-            }
+            shown = {s: quantities.plain((s.low + s.high) / 2, answers.unit) for s in answers.slips}
+            ideas = {f"{'around ' if s.low < s.high else ''}{number}: {s.idea}": s for s, number in shown.items()}
             mine = answers.idea(float(self.said)) if self.said is not None else ""
             return tuple(words for words, typical in ideas.items() if not mine.startswith(typical.idea))
         wrong = [option.text for option in answers.options if option.text not in (answers.right, self.said)]

@@ -45,8 +45,7 @@ class Node:
         in_work = sum(slot.message is not None for slot in self.slots)
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)
         for slot in self.slots:
-            if slot.message is None:
-                self.service.subscription.withdraw(slot)
+            self.service.subscription.withdraw(slot)
         return [message for slot in self.slots if (message := slot.lose(now_s)) is not None]
 
     def restart(self) -> None:

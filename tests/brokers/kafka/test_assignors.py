@@ -62,15 +62,26 @@ def test_a_cooperative_rebalance_takes_in_the_first_round_and_gives_in_the_secon
 
 @pytest.mark.rule("KAF-09")
 def test_a_move_that_would_go_back_and_forth_undoes_the_earlier_one():
+    """As kafka-python 3.0.12 assigns these two groups."""
     wishes = {"m0": ["a", "b"], "m1": ["b"], "m2": ["a"]}
     held = {"m0": [("a", 1), ("a", 2), ("a", 5), ("b", 0), ("b", 1)], "m2": [("a", 0), ("a", 3)]}
-    assert assign("sticky", wishes, {"a": 6, "b": 2}, held) == ONE
+    assert assign("sticky", wishes, {"a": 6, "b": 2}, held) == {
+        "m0": [("a", 1), ("a", 2), ("a", 5)],
+        "m1": [("b", 0), ("b", 1)],
+        "m2": [("a", 0), ("a", 3), ("a", 4)],
+    }
     wishes = {"m0": ["b"], "m1": ["a"], "m2": ["a"], "m3": ["a", "b"], "m4": ["a", "b"]}
     held = {
         "m3": [("a", 2), ("b", 0)],
         "m4": [("a", 0), ("a", 1), ("a", 3), ("b", 1), ("b", 2), ("b", 3)],
     }
-    assert assign("sticky", wishes, {"a": 4, "b": 4}, held) == OTHER
+    assert assign("sticky", wishes, {"a": 4, "b": 4}, held) == {
+        "m0": [("b", 1), ("b", 3)],
+        "m1": [("a", 0)],
+        "m2": [("a", 1)],
+        "m3": [("a", 2), ("b", 0)],
+        "m4": [("a", 3), ("b", 2)],
+    }
 
 
 @pytest.mark.rule("KAF-07", "KAF-08", "KAF-09")

@@ -47,8 +47,13 @@ def test_whatever_comes_is_answered_or_refused(pattern: str, subject: str):
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        ("", "at least one token"), (None, "at least one token"), ("a..b", "token 2 is empty"), ("a.", "token 2 is empty"),
-        (".a", "token 1 is empty"), ("a.>.b", "token 2 is >, which can only be the last"), ("a. b", "token 2 has a blank"),
+        ("", "at least one token"),
+        (None, "at least one token"),
+        ("a..b", "token 2 is empty"),
+        ("a.", "token 2 is empty"),
+        (".a", "token 1 is empty"),
+        ("a.>.b", "token 2 is >, which can only be the last"),
+        ("a. b", "token 2 has a blank"),
     ],
 )
 def test_illegal_patterns_are_refused(pattern: object, reason: str):
