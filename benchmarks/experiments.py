@@ -2,10 +2,10 @@
 
     python -m benchmarks.experiments            on an idle machine with two processors or more
 
-Prints the time of one sweep in this process, on two loky workers (once to start them, then again) and on a Dask cluster of
-two worker processes on 127.0.0.1, each with the speed-up and whether the table is the same to the last bit; then the same
-sweep with a worker killed in the middle. Ends with 1 if a table differs or two running workers are less than 1.7 times as
-fast.
+Prints the time of one sweep in this process, on two loky workers (once to start them, then again) and on a Dask cluster
+of two worker processes on 127.0.0.1, each with the speed-up and whether the table is the same to the last bit; then the
+same sweep with a worker killed in the middle. Ends with 1 if a table differs or two running workers are less than 1.7
+times as fast.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Rule:
     note: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Evidence:
     """A pytest plugin: notes which tests name which rules, runs those that replay tables, keeps what they report."""
 

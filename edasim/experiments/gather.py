@@ -114,6 +114,4 @@ def _make(tasks: Sequence[Task], plan: Plan, workers: int | None, book: Journal 
 def _refuse_if_all_failed(gathered: Gathered) -> None:
     errors = [outcome.error for _, outcome in sorted(gathered.outcomes.items()) if outcome.error is not None]
     if errors and len(errors) == len(gathered.outcomes):
-        if isinstance(errors[0], MISUSE):
-            raise errors[0]
         raise EdasimError(f"all {len(errors)} runs failed, the first with {errors[0]}", field="scenario") from errors[0]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from .. import checks
 from ..errors import ConfigurationError, UnknownNameError
 from ..kernel import Run
+from ..kernel.summary import Summary
 
 Metric = Callable[[Run], float]
 Measure = str | Metric
@@ -46,14 +47,17 @@ def need_rows(measures: Mapping[str, Measure]) -> bool:
     return any(getattr(what, "needs_rows", False) for what in measures.values())
 
 
-def measure(run: Run, what: Measure) -> float:
-    """The number of a metric in a run; `UnknownNameError` for a subscription or field that does not exist."""
-    if not isinstance(what, str):
-        return float(what(run))
+def measured(run: Run, measures: Iterable[Measure]) -> tuple[float, ...]:
+    """The number of each metric in a run; `UnknownNameError` for a subscription or field that does not exist."""
+    summary = run.summary()
+    return tuple(_field(summary, what) if isinstance(what, str) else float(what(run)) for what in measures)
+
+
+def _field(summary: Summary, what: str) -> float:
     of, _, field = what.rpartition(".")
     if not of:
         raise checks.refuse("metric", what, 'give subscription and field, such as "mail.mean_wait_s"')
-    line = run.summary()[of]
+    line = summary[of]
     if field not in vars(line):
         raise UnknownNameError("field of the summary", field, vars(line))
     value = getattr(line, field)

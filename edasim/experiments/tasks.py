@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CapabilityError, ConfigurationError, EdasimError, UnknownNameError
-from .metrics import Measure, measure
+from .metrics import Measure, measured
 
 MISUSE = (ConfigurationError, UnknownNameError, CapabilityError)
 """Errors of the question, not of one run's luck."""
@@ -61,8 +61,7 @@ def execute(task: Task, plan: Plan) -> tuple[tuple[int, int], Outcome]:
     """Makes and measures the run of a task; returns the task's place and the outcome. Raises nothing of the run's."""
     try:
         run = task.scenario.run(seed=task.seed, until_s=plan.until_s, log=plan.log)
-        values = tuple(measure(run, what) for what in plan.measures.values())
-        return task.place, Outcome(values, run.fingerprint())
+        return task.place, Outcome(measured(run, plan.measures.values()), run.fingerprint())
     except Exception as error:  # noqa: BLE001 (a scenario or a metric may raise anything; the other runs go on)
         return task.place, Outcome(error=_told(error))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Set
 from importlib.metadata import PackageNotFoundError, version
@@ -89,7 +90,9 @@ def _inside(value: Any) -> str:
     return repr(value) if tells_itself else ""
 
 
+@functools.cache
 def _version() -> str:
+    """The installed version; read once, since the packages' metadata lie on disk."""
     try:
         return version("edasim")
     except PackageNotFoundError:

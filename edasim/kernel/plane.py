@@ -31,7 +31,8 @@ __all__ = ["BETWEEN_CHORES", "NORMAL", "Action", "PlaneEnvironment", "Record"]
 Action = Callable[[float, Any], "Record | None"]
 """What happens at an instant: called with the time in seconds and the record's argument.
 
-It may return the record that takes its own place in the heap, which is cheaper than to schedule one."""
+It may return the record that takes its own place in the heap, which is cheaper than to schedule one. That record must
+not be earlier than now."""
 
 Record = tuple[float, int, int, Action, Any]
 
@@ -100,19 +101,19 @@ class PlaneEnvironment(simpy.Environment):
         """Runs records until SimPy's next event comes first (False), none is left (False), or `limit` have run (True).
 
         The running record stays at the top of the heap: what its action schedules is later, or as early with a larger
-        id. So the record that the action returns can replace it in one step. A record that would turn the clock back
-        is an error; the record that failed is taken away, all others stay.
+        id. So the record that the action returns can replace it in one step; it must not be earlier, and nobody
+        checks that. What an action pushes is checked. A record that fails is taken away, all others stay.
         """
         records, queue, now_s = self.records, self._queue, self._now
         record = records[0]
         try:
+            if not record[0] >= now_s:
+                raise _not_now_or_later(record[0], now_s)
             for _ in repeat(None, limit):
                 record = records[0]
                 time_s = record[0]
                 if queue and queue[0][0] <= time_s and queue[0] < record:
                     return False
-                if not time_s >= now_s:
-                    raise _not_now_or_later(time_s, now_s)
                 self._now = now_s = time_s
                 follower = record[3](now_s, record[4])
                 if records[0] is not record:

@@ -196,11 +196,11 @@ LAB = Lab(
         ),
         LATENCY,
         Choice(
-            name="crash", options=(NOBODY, *SERVICES), default=MAIL, label="who dies, for two seconds",
+            name="crash", options=(NOBODY, *SERVICES), default=MAIL, label="crash of",
             question="Whose absence does a user notice, and by what?",
         ),
         Slider(
-            name="at_s", low=2.0, high=12.0, step=0.1, default=6.0, unit="s", label="dies at",
+            name="at_s", low=2.0, high=12.0, step=0.1, default=6.0, unit="s", label="crash at",
             question="A tenth of a second later: are as many mailed twice?",
         ),
     ),

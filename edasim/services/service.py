@@ -18,6 +18,7 @@ from .. import checks
 from ..brokers.base import Destination, Subscription
 from ..errors import ConfigurationError
 from ..kernel import times
+from . import watching
 from .handling import Acknowledge, Handler, Publishing
 from .node import Node
 from .slot import Slot
@@ -64,7 +65,8 @@ class Service:
         self.acknowledge: Acknowledge = checks.check_word(Acknowledge)("Service.acknowledge", acknowledge)
         self.publishing = Publishing(self.sim, self.name, to)
         node_names = self._node_names(nodes)
-        self.draw = self.service_time.draws(self.sim.streams.generator(f"service/{name}/service_time"))
+        rng = self.sim.streams.generator(f"service/{name}/service_time")
+        self.draw = watching.draws("Service.service_time", self.service_time, rng)
         self._draws: dict[str, Callable[[], float]] = {}
         self.nodes = [Node(self, node_name) for node_name in node_names]
         self.sim.log.add_slots(of.lane, self.name, len(self.nodes) * self.concurrency)

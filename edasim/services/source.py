@@ -16,6 +16,7 @@ from ..errors import HandlerError
 from ..events import Event, uri_reference
 from ..kernel.plane import NORMAL, Record
 from ..kernel.runlog import running_number
+from . import watching
 from .load import Arrivals, Closed, Load, check_load
 
 NewEvent = Callable[["Occasion"], Event]
@@ -112,14 +113,15 @@ class Source:
         self.sim.env.at(first_s, arrive)
 
     def _instants(self, load: Arrivals) -> Iterator[float]:
-        instants_s = load.arrivals_s(self.sim.streams.generator(f"source/{self.name}"))
+        instants_s = watching.instants("Source.load", load, self.sim.streams.generator(f"source/{self.name}"))
         made_s = float(self.sim.env.now)
         return instants_s if made_s == 0.0 else map(made_s.__add__, instants_s)
 
     def _drive_closed(self, load: Closed) -> None:
         """Each user thinks, publishes, waits until the message is settled, and thinks again."""
         self.sim.endless.append(self.name)
-        think = load.think_time.draws(self.sim.streams.generator(f"source/{self.name}"))
+        rng = self.sim.streams.generator(f"source/{self.name}")
+        think = watching.draws("Closed.think_time", load.think_time, rng)
         env = self.sim.env
         mine: set[int] = set()
 

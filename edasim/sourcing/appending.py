@@ -11,24 +11,28 @@ import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..events import Event
+from ..events import Event, uri_reference
 from . import chain
-from .codec import Codec, Kind, Row, data_cell, more_cell, refuse_unwritable, with_names
+from .codec import Codec
 from .errors import ConflictError, DuplicateEventError
+from .jsontext import json_text
+from .privacy import ERASED
 
-_HEAD = "select commit_no, last_position, recorded_s, hash from commits order by commit_no desc limit 1"
+BATCH_EVENTS = 200
+"""How many events a batch holds at most; a longer append writes several, in one transaction."""
+
+_HEAD = "select last_position, recorded_s, hash from batches order by first_position desc limit 1"
 _VERSION = (
-    "select first_version + last_position - first_position from commits where stream = ?"
+    "select first_version + last_position - first_position from batches where stream = ?"
     " order by first_position desc limit 1"
 )
 _FIND = (
-    "select f.position, c.stream, c.first_version + f.position - c.first_position,"
-    " k.type, k.sealed, f.subject, f.data, f.more"
-    " from facts f join commits c using (commit_no) join kinds k using (kind)"
-    " where f.id = ? and f.source = (select source from sources where uri = ?)"
+    "select i.position, b.first_position, b.last_position, b.stream, b.first_version, b.body from identities i join batches b"
+    " on b.first_position = (select max(first_position) from batches where first_position <= i.position)"
+    " where i.id = ? and i.source = ?"
 )
-_INSERT_COMMIT = "insert into commits values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_FACT = "insert into facts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_BATCH = "insert into batches values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_IDENTITY = "insert into identities values (?, ?, ?)"
 
 Place = tuple[int, str, int]
 """Position, stream, version."""
@@ -48,16 +52,15 @@ class Appended(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The newest commit."""
+    """The newest batch."""
 
-    commit_no: int
     position: int
     recorded_s: float
     hash: bytes
 
 
 class Appender:
-    """Writes commits through one connection, within a transaction that somebody else began."""
+    """Writes batches through one connection, within a transaction that somebody else began."""
 
     def __init__(self, connection: sqlite3.Connection, codec: Codec, clock: Callable[[], float]) -> None:
         self._connection = connection
@@ -70,9 +73,9 @@ class Appender:
         self._known_head = None
 
     def head(self) -> Head:
-        """The newest commit in the file."""
+        """The newest batch in the file."""
         row = self._connection.execute(_HEAD).fetchone()
-        return Head(0, 0, float("-inf"), chain.GENESIS) if row is None else Head(*row)
+        return Head(0, float("-inf"), chain.GENESIS) if row is None else Head(*row)
 
     def version(self, stream: str) -> int:
         """How many events a stream has."""
@@ -90,10 +93,6 @@ class Appender:
         execute("savepoint append")
         try:
             return self._write(stream, version, events, actor, reason)
-        except UnicodeEncodeError:
-            for event in events:
-                refuse_unwritable(event)
-            raise
         except sqlite3.IntegrityError:
             execute("rollback to append")
             self.forget_head()
@@ -102,30 +101,24 @@ class Appender:
             if self._connection.in_transaction:  # a full disk has rolled back everything already
                 execute("release append")
 
-    def _write(self, stream: str, version: int, events: list[Event], actor: str | None, reason: str | None) -> Appended:
+    def _write(
+        self, stream: str, version: int, events: list[Event], actor: str | None, reason: str | None
+    ) -> Appended:
         head = self._known_head or self.head()
         recorded_s = max(float(self._clock()), head.recorded_s)
-        commit_no, position = head.commit_no + 1, head.position
-        rows: list[Row] = []
-        lines: list[str] = []
-        kinds: dict[tuple[str | None, str], Kind] = {}
-        for event in events:
-            position += 1
-            if event.id is None or event.source is None:
-                event = with_names(event, stream, version + position - head.position)
-            kind = kinds.get((event.source, event.type))
-            if kind is None:
-                kind = kinds[event.source, event.type] = self._codec.kind(str(event.source), event.type)
-            cell = self._codec.sealed_cell(event, kind) if kind.sealed else data_cell(event)
-            told = (event.id, event.subject, event.time, cell, event.cause_id, event.correlation_id, more_cell(event))
-            rows.append((position, commit_no, kind.number, kind.source_number, *told))
-            lines.append(chain.line((position, kind.source, kind.type, kind.sealed_text, *told)))
-        columns = (commit_no, stream, version + 1, head.position + 1, position, recorded_s, actor, reason)
-        digest = chain.commit_hash(head.hash, columns, lines)
-        self._connection.execute(_INSERT_COMMIT, (*columns, digest))
-        self._connection.executemany(_INSERT_FACT, rows)
-        self._known_head = Head(commit_no, position, recorded_s, digest)
-        return Appended(stream, version + len(events), head.position + 1, position, is_new=True)
+        first_version, first_position = version + 1, head.position + 1
+        for start in range(0, len(events), BATCH_EVENTS):
+            batch = named(events[start : start + BATCH_EVENTS], stream, first_version + start)
+            first, last = first_position + start, first_position + start + len(batch) - 1
+            columns = (first, last, stream, first_version + start, recorded_s, actor, reason)
+            body = self._codec.body(batch)
+            head = Head(last, recorded_s, chain.batch_hash(head.hash, columns, body))
+            self._connection.execute(_INSERT_BATCH, (*columns, body, head.hash))
+            self._connection.executemany(
+                _INSERT_IDENTITY, [(event.id, event.source, place) for place, event in enumerate(batch, first)]
+            )
+        self._known_head = head
+        return Appended(stream, version + len(events), first_position, head.position, is_new=True)
 
     def _repetition(self, stream: str, events: list[Event], expected: int | None, version: int) -> Appended:
         """What a repeated append is told; raises if the append is no repetition."""
@@ -145,16 +138,34 @@ class Appender:
 
     def _find(self, event: Event) -> Place | None:
         """Where an event is stored; raises if another one has its source and id."""
-        if event.id is None or event.source is None:
-            return None
         row = self._connection.execute(_FIND, (event.id, event.source)).fetchone()
         if row is None:
             return None
-        type_, sealed, subject, cell, more = row[3:]
-        is_same = (type_, subject, more) == (event.type, event.subject, more_cell(event))
-        if not is_same or (sealed == "[]" and cell != data_cell(event)):
+        position, first, last, stream, first_version, body = row
+        stored = self._codec.as_written(body, last - first + 1)[position - first]
+        if not _is_same(event, stored):
             raise _duplicate(event, "another event with this source and id is stored already")
-        return row[0], row[1], row[2]
+        return position, stream, first_version + position - first
+
+
+def named(events: list[Event], stream: str, version: int) -> list[Event]:
+    """The events, with ids and sources made from their places in the stream where they have none."""
+    if all([event.id is not None and event.source is not None for event in events]):
+        return events
+    source = uri_reference(stream)
+    return [event.filled(id=f"{stream}-{place}", source=source) for place, event in enumerate(events, version)]
+
+
+def _is_same(given: Event, stored: Event) -> bool:
+    """Whether an event that comes again is the one that is stored; an erased field says nothing."""
+    if (given.type, given.subject, given.has_data) != (stored.type, stored.subject, stored.has_data):
+        return False
+    if isinstance(given.data, dict) and isinstance(stored.data, dict):
+        kept = {name: value for name, value in stored.data.items() if value != ERASED}
+        return all(json_text(given.data.get(name)) == json_text(value) for name, value in kept.items())
+    if isinstance(given.data, bytes) or isinstance(stored.data, bytes):
+        return bool(given.data == stored.data)
+    return json_text(given.data) == json_text(stored.data)
 
 
 def _duplicate(event: Event, problem: str) -> DuplicateEventError:

@@ -1,212 +1,187 @@
-"""Events as rows and back: the only place that knows how an event is written.
+"""Events as the body of a batch, and back: the only place that knows how an event is written.
 
-The data of an event becomes one JSON text without insignificant white space (bytes stay bytes), read back frozen.
-Rows are read in batches: all data of a batch is parsed by one call, and the checks of `Event` are not repeated, since
-they were made when the event came in; this is what makes a replay fast. Fields that are personal are sealed before
-they reach a row (`privacy`), and old versions are lifted after reading (`upcasting`).
+A body is a JSON object of columns: `source`, `type`, `id`, `data` and so on, each a list with a value per event, or one
+value if it is the same for all; a column that nobody fills is left out. `data` is always a list. A body is parsed at once,
+and the checks of `Event` are not repeated at reading, since they were made when the event came in: this is what makes a
+replay fast. Fields that are personal are sealed before they reach a body (`privacy`), old versions are lifted
+after reading (`upcasting`).
 
 Left out: tuples, which come back as lists, since JSON has none.
 """
 
 from __future__ import annotations
 
+import base64
 import json
-import sqlite3
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import attrgetter
+from typing import Any
 
-from ..events import Event, EventError, to_json, uri_reference
+from ..events import NO_DATA, Event, to_json
 from ..events.event import _Fields
-from ..events.frozen import FrozenDict, FrozenList, freeze
-from .jsontext import json_text
+from ..events.frozen import FrozenDict, FrozenList
+from .jsontext import check_names, encoded
 from .privacy import Vault, sealed, unsealed
 from .upcasting import Upcasters
 
-EVENT_COLUMNS = "f.position, f.kind, f.id, f.subject, f.time, f.data, f.cause_id, f.correlation_id, f.more"
-"""What `Codec.events` needs of a row of `facts f`, in order."""
-
-Row = tuple[Any, ...]
+_USUAL = ("source", "type", "id", "subject", "time", "cause_id", "trace_id")
+_RARE = ("datacontenttype", "dataschema", "extensions", "sealed", "base64", "without_data")
+_usual_of = attrgetter("source", "type", "id", "subject", "time", "cause_id", "correlation_id")
+_has_rare = attrgetter("datacontenttype", "dataschema")
 
 _make = object.__new__
 _no_extensions = FrozenDict()
 _decode = json.JSONDecoder(object_hook=FrozenDict).decode
-
-
-def data_cell(event: Event) -> str | bytes | None:
-    """What the column `data` holds: a JSON text, bytes, or nothing. Raises `EventError` for data that cannot be
-    written.
-    """
-    if not event.has_data:
-        return None
-    if event.data.__class__ is bytes:
-        return bytes(event.data)
-    try:
-        if event.datacontenttype is not None:
-            to_json(event)
-        return json_text(event.data)
-    except (TypeError, ValueError, RecursionError):
-        refuse_unwritable(event)
-        raise
-
-
-def refuse_unwritable(event: Event) -> None:
-    """Raises the `EventError` that says which value of an event has no JSON form."""
-    to_json(event.filled(id="-", source="/-"))
-
-
-def more_cell(event: Event) -> str | None:
-    """What the column `more` holds: content type, schema and extensions, if the event has any."""
-    if event.datacontenttype is None and event.dataschema is None and not event.extensions:
-        return None
-    extensions = {
-        name: {"bytes": value.hex()} if isinstance(value, bytes) else value for name, value in event.extensions.items()
-    }
-    return json_text({"type": event.datacontenttype, "schema": event.dataschema, "extensions": extensions})
-
-
-class Kind(NamedTuple):
-    """What many events have in common: source, type, and which fields of the data are sealed."""
-
-    number: int
-    source_number: int
-    source: str
-    type: str
-    sealed: tuple[str, ...]
-    sealed_text: str
+_join = "".join
 
 
 class Codec:
-    """Writes events to rows and reads them back, with the names, keys and upcasters of one store."""
+    """Writes events to bodies and reads them back, with the keys and upcasters of one store."""
 
-    def __init__(self, connection: sqlite3.Connection, vault: Vault, upcasters: Upcasters) -> None:
-        self._connection = connection
+    def __init__(self, vault: Vault, upcasters: Upcasters) -> None:
         self._vault = vault
-        self._upcasters = upcasters
-        self._by_name: dict[tuple[str, str], Kind] = {}
-        self._by_number: dict[int, Kind] = {}
-        self._special: set[int] = set()
+        self.upcasters = upcasters
 
-    def forget_names(self) -> None:
-        """After a rollback: names that were noted meanwhile are not in the file."""
-        self._by_name.clear()
-        self._by_number.clear()
-        self._special.clear()
+    def body(self, events: Sequence[Event]) -> str:
+        """The body of a batch of complete events; raises `EventError` for data that has no JSON form."""
+        columns: dict[str, Any] = {}
+        for name, column in zip(_USUAL, zip(*map(_usual_of, events), strict=True), strict=True):
+            _add(columns, name, column)
+        for name, column in zip(_has_rare_names, zip(*map(_has_rare, events), strict=True), strict=True):
+            _add(columns, name, column)
+        _add(columns, "extensions", tuple([_plain_extensions(event) for event in events]))
+        data = [event.data for event in events]
+        self._seal(columns, events, data)
+        _put_bytes_aside(columns, data)
+        if False in [event.has_data for event in events]:
+            columns["without_data"] = [place for place, event in enumerate(events) if not event.has_data]
+        columns["data"] = data
+        try:
+            text = encoded(columns)
+            text.encode()
+            _check_all_names(text, data)
+            if "datacontenttype" in columns:
+                for event in events:
+                    to_json(event)
+        except (TypeError, ValueError, RecursionError):
+            for event in events:
+                to_json(event)  # says which value it is
+            raise
+        return text
 
-    def kind(self, source: str, type_: str) -> Kind:
-        """The kind of an event that is to be written; noted in the file at first use."""
-        known = self._by_name.get((source, type_))
-        if known is None:
-            known = self._by_name[source, type_] = self._note(source, type_, self._vault.personal_fields(type_))
-        return known
+    def events(self, body: str, count: int) -> list[Event]:
+        """The events of a body, in the newest versions that the store's upcasters know."""
+        lift, types = self.upcasters.lift, self.upcasters.types
+        told = _decode(body)
+        made = self._made(told, body, count)
+        type_ = told["type"]
+        is_old = types and not types.isdisjoint([type_] if type_.__class__ is str else type_)
+        return [lift(event) for event in made] if is_old or "extensions" in told else made
 
-    def sealed_cell(self, event: Event, kind: Kind) -> str:
-        """What the column `data` holds of an event with personal fields."""
-        return json_text(sealed(self._vault, event.subject, str(event.id), kind.sealed, event.data))
+    def as_written(self, body: str, count: int) -> list[Event]:
+        """The events of a body in the versions in which they were written."""
+        return self._made(_decode(body), body, count)
 
-    def kinds_of(self, types: Sequence[str]) -> list[int]:
-        """The numbers of all kinds of these types, also of types that upcasters turn into them."""
-        names = self._upcasters.ancestors(types)
-        marks = ",".join("?" * len(names))
-        rows = self._connection.execute(f"select kind from kinds where type in ({marks})", names)  # noqa: S608
-        return [number for (number,) in rows.fetchall()]
-
-    def events(self, rows: Sequence[Row]) -> list[Event]:
-        """The events of rows of `EVENT_COLUMNS`."""
+    def _made(self, told: Any, body: str, count: int) -> list[Event]:
+        data = told["data"]
+        lists = sum(column.__class__ is list for column in told.values())
+        if body.count("[") > lists:
+            data = [_frozen(value) for value in data]
+        columns = (_spread(told.get(name), count) for name in _USUAL)
         made: list[Event] = []
-        add, kinds, special = made.append, self._by_number, self._special
-        for (position, number, id_, subject, time, cell, cause_id, correlation_id, more), data in zip(
-            rows, _parsed(rows), strict=True
-        ):
-            kind = kinds.get(number) or self.kind_of(number)
+        add = made.append
+        for source, type_, id_, subject, time, cause_id, trace_id, value in zip(*columns, data, strict=False):
             event: Any = _make(_Fields)
-            event.type = kind.type
+            event.type = type_
             event.id = id_
-            event.source = kind.source
+            event.source = source
             event.subject = subject
             event.time = time
             event.datacontenttype = None
             event.dataschema = None
-            event.data = data
-            event.has_data = cell is not None
+            event.data = value
+            event.has_data = True
             event.extensions = _no_extensions
             event.cause_id = cause_id
-            event.correlation_id = correlation_id
-            if more is not None or number in special:
-                self._complete(event, kind, more)
-                event.__class__ = Event
-                event = self._upcasters.lift(event, position)
-            else:
-                event.__class__ = Event
+            event.correlation_id = trace_id
+            event.__class__ = Event
             add(event)
+        return made if told.keys().isdisjoint(_RARE) else self._completed(made, told, count)
+
+    def _completed(self, made: list[Event], told: Any, count: int) -> list[Event]:
+        """Adds what few events have: content type, schema, extensions, sealed fields, bytes, no data."""
+        without, in_base64, fields = (told.get(name, ()) for name in ("without_data", "base64", "sealed"))
+        rare = zip(*(_spread(told.get(name), count) for name in _RARE[:3]), strict=False)
+        for place, (event, (content_type, schema, extensions)) in enumerate(zip(made, rare, strict=False)):
+            changes: dict[str, Any] = {"datacontenttype": content_type, "dataschema": schema}
+            if extensions:
+                changes["extensions"] = {
+                    name: bytes.fromhex(value["bytes"]) if isinstance(value, dict) else value
+                    for name, value in extensions.items()
+                }
+            if place in without:
+                changes["data"] = NO_DATA
+            elif place in in_base64:
+                changes["data"] = base64.b64decode(event.data)
+            elif event.type in fields:
+                changes["data"] = unsealed(self._vault, event.subject, str(event.id), fields[event.type], event.data)
+            made[place] = event.replace(**changes)
         return made
 
-    def _complete(self, event: Any, kind: Kind, more: str | None) -> None:
-        """Adds what few events have: sealed fields, content type, schema, extensions."""
-        if kind.sealed:
-            event.data = freeze(unsealed(self._vault, event.subject, event.id, kind.sealed, event.data))
-        if more is not None:
-            told = json.loads(more)
-            event.datacontenttype = told["type"]
-            event.dataschema = told["schema"]
-            event.extensions = FrozenDict(
-                {
-                    name: bytes.fromhex(value["bytes"]) if isinstance(value, dict) else value
-                    for name, value in told["extensions"].items()
-                }
-            )
-
-    def kind_of(self, number: int) -> Kind:
-        """The kind of that number."""
-        row = self._connection.execute(
-            "select kind, source, uri, type, sealed from kinds join sources using (source) where kind = ?", (number,)
-        ).fetchone()
-        return self._keep(Kind(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), row[4]))
-
-    def _note(self, source: str, type_: str, personal: tuple[str, ...]) -> Kind:
-        execute = self._connection.execute
-        if source.__class__ is not str or type_.__class__ is not str:
-            raise EventError(
-                "an event needs a source and a type", field="source", value=source, remedy="give both as texts"
-            )
-        execute("insert or ignore into sources (uri) values (?)", (source,))
-        number = execute("select source from sources where uri = ?", (source,)).fetchone()[0]
-        names = (number, type_, json.dumps(personal))
-        execute("insert or ignore into kinds (source, type, sealed) values (?, ?, ?)", names)
-        kind = execute("select kind from kinds where source = ? and type = ? and sealed = ?", names).fetchone()[0]
-        return self._keep(Kind(kind, number, source, type_, personal, names[2]))
-
-    def _keep(self, kind: Kind) -> Kind:
-        self._by_number[kind.number] = kind
-        if kind.sealed or kind.type in self._upcasters.types:
-            self._special.add(kind.number)
-        return kind
+    def _seal(self, columns: dict[str, Any], events: Sequence[Event], data: list[Any]) -> None:
+        for place, event in enumerate(events):
+            fields = self._vault.personal_fields(event.type)
+            if fields:
+                data[place] = sealed(self._vault, event.subject, str(event.id), fields, event.data)
+                columns.setdefault("sealed", {})[event.type] = list(fields)
 
 
-def _parsed(rows: Sequence[Row]) -> list[Any]:
-    """The data of each row, frozen; all JSON texts of the batch are parsed as one array."""
-    cells = [row[5] for row in rows]
-    try:
-        text = ",".join(cells)
-    except TypeError:  # some event has no data, or bytes
-        as_null = [cell if cell.__class__ is str else "null" for cell in cells]
-        parsed = _parsed([(*row[:5], text) for row, text in zip(rows, as_null, strict=True)])
-        return [cell if cell.__class__ is bytes else data for cell, data in zip(cells, parsed, strict=True)]
-    found: list[Any] = _decode(f"[{text}]")
-    if "[" in text:
-        found = [_deep(data) for data in found]
-    return found
+_has_rare_names = _RARE[:2]
 
 
-def _deep(data: Any) -> Any:
-    """Frozen data: `FrozenDict`s whose lists are not frozen yet are made anew."""
-    if data.__class__ is FrozenDict:
-        for held in data.values():
-            if held.__class__ in (list, FrozenDict):
-                return FrozenDict({name: _deep(value) for name, value in data.items()})
-        return data
-    return FrozenList([_deep(value) for value in data]) if data.__class__ is list else data
+def _add(columns: dict[str, Any], name: str, column: Sequence[Any]) -> None:
+    """Adds a column, as one value if all are the same; not at all if there is none."""
+    first = column[0]
+    if column.count(first) < len(column):
+        columns[name] = column
+    elif first is not None:
+        columns[name] = first
 
 
-def with_names(event: Event, stream: str, version: int) -> Event:
-    """The event with an id and a source made from its place in the stream, if it has none."""
-    return event.filled(id=f"{stream}-{version}", source=uri_reference(stream))
+def _spread(column: Any, count: int) -> Iterable[Any]:
+    return column if column.__class__ is list else repeat(column, count)
+
+
+def _plain_extensions(event: Event) -> dict[str, Any] | None:
+    if not event.extensions:
+        return None
+    return {
+        name: {"bytes": value.hex()} if isinstance(value, bytes) else value for name, value in event.extensions.items()
+    }
+
+
+def _put_bytes_aside(columns: dict[str, Any], data: list[Any]) -> None:
+    if bytes in set(map(type, data)):
+        columns["base64"] = [place for place, value in enumerate(data) if value.__class__ is bytes]
+        for place in columns["base64"]:
+            data[place] = base64.b64encode(data[place]).decode("ascii")
+
+
+def _check_all_names(text: str, data: list[Any]) -> None:
+    """Raises `TypeError` for names that are no texts, which JSON would change; a flat dictionary takes no walk."""
+    for value in data:
+        if isinstance(value, dict):
+            _join(value)
+    if text.count("{") > 1 + sum(isinstance(value, dict) for value in data):
+        check_names(data)
+
+
+def _frozen(value: Any) -> Any:
+    """A parsed value whose lists are frozen as well."""
+    if value.__class__ is FrozenDict:
+        for held in value.values():
+            if held.__class__ in {list, FrozenDict}:
+                return FrozenDict({name: _frozen(inner) for name, inner in value.items()})
+        return value
+    return FrozenList([_frozen(inner) for inner in value]) if value.__class__ is list else value

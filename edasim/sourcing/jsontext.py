@@ -33,28 +33,27 @@ def _chunks_of() -> Callable[[Any, int], Any]:
 _encode = _chunks_of()
 
 
+def encoded(value: Any) -> str:
+    """The JSON text of a value; raises `TypeError` or `ValueError` for what has none."""
+    return _join(_encode(value, 0))
+
+
 def json_text(value: Any) -> str:
-    """The JSON text of a value; raises `TypeError` or `ValueError` for what has none, also for names that are no
-    texts.
-    """
-    text = _join(_encode(value, 0))
-    if isinstance(value, dict):
-        _join(value)
-        if text.count("{") > 1:
-            _check_names(value)
-    elif "{" in text:
-        _check_names(value)
+    """As `encoded`, and raises for names that are no texts as well, which JSON would change."""
+    text = encoded(value)
+    check_names(value)
     return text
 
 
-def _check_names(value: Any) -> None:
+def check_names(value: Any) -> None:
+    """Raises `TypeError` if a dictionary in the value has a name that is no text."""
     if isinstance(value, dict):
         _join(value)
         value = value.values()
     elif not isinstance(value, list | tuple):
         return
     for held in value:
-        _check_names(held)
+        check_names(held)
 
 
 def state_text(value: Any, whose: str) -> str:

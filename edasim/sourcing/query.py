@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .. import checks
 from ..events import Event
+from .jsontext import encoded
 
 PAGE = 2000
-"""How many events are read at once."""
+"""About how many events are read at once."""
 
-
-_FIRST_SINCE = "select first_position from commits where recorded_s >= ? order by recorded_s, commit_no limit 1"
-_LAST_UNTIL = "select last_position from commits where recorded_s <= ? order by recorded_s desc, commit_no desc limit 1"
-
-# A stream is read through the index of streams. The commit that holds the first wanted position may begin before it.
-_OF_STREAM = "commits c cross join facts f on f.position between c.first_position and c.last_position"
-_FROM_COMMIT = (
-    "c.first_position >="
-    " coalesce((select max(first_position) from commits where stream = ? and first_position <= ?), 0)"
+_FIRST_SINCE = "select first_position from batches where recorded_s >= ? order by recorded_s, first_position limit 1"
+_LAST_UNTIL = (
+    "select last_position from batches where recorded_s <= ? order by recorded_s desc, first_position desc limit 1"
 )
+# The batch that holds the first wanted position may begin before it.
+_FROM_BATCH = "first_position >= coalesce((select max(first_position) from batches where {}first_position <= ?), 0)"
 
 
 class Recorded(NamedTuple):
-    """A stored event and where it stands: its global position, its stream and version in it, and when, by whom and
-    why.
-    """
+    """A stored event and where it stands: its global position, its stream and version in it, and when, by whom and why."""
 
     position: int
     stream: str
@@ -36,6 +32,31 @@ class Recorded(NamedTuple):
     actor: str | None
     reason: str | None
     event: Event
+
+
+class Batch(NamedTuple):
+    """The events of one stored batch that a query wants, with their positions."""
+
+    first_position: int
+    stream: str
+    first_version: int
+    recorded_s: float
+    actor: str | None
+    reason: str | None
+    positions: Sequence[int]
+    events: list[Event]
+
+    def recorded(self) -> list[Recorded]:
+        """Each event with its place."""
+        shift = self.first_version - self.first_position
+        stream, recorded_s, actor, reason = self.stream, self.recorded_s, self.actor, self.reason
+        return [
+            Recorded(position, stream, position + shift, recorded_s, actor, reason, event)
+            for position, event in zip(self.positions, self.events, strict=True)
+        ]
+
+
+BATCH_COLUMNS = "first_position, last_position, stream, first_version, recorded_s, actor, reason, body"
 
 
 def check_seconds(field: str, value: Any) -> float:
@@ -71,7 +92,8 @@ class Query:
             row = connection.execute(sql, values).fetchone()
             return None if row is None or row[0] is None else int(row[0])
 
-        after, up_to = self.after, ask("select max(last_position) from commits") or 0
+        after = self.after
+        up_to = ask("select last_position from batches order by first_position desc limit 1") or 0
         if self.up_to is not None:
             up_to = min(up_to, self.up_to)
         if self.since_s is not None:
@@ -81,22 +103,37 @@ class Query:
             up_to = min(up_to, ask(_LAST_UNTIL, self.until_s) or 0)
         return after, up_to
 
-    def page(
-        self, columns: str, bounds: tuple[int, int], kinds: list[int], backward: str, size: int
-    ) -> tuple[str, list[Any]]:
-        """The SQL of the next page and its values."""
-        tables, order = "facts f", f"f.position {backward}"
-        where, values = ["f.position > ?", "f.position <= ?"], list[Any](bounds)
-        if self.stream is not None:
-            tables, order = _OF_STREAM, f"c.first_position {backward}, {order}"
-            where += ["c.stream = ?", _FROM_COMMIT, "c.first_position <= ?"]
-            values += [self.stream, self.stream, bounds[0] + 1, bounds[1]]
-        elif "c." in columns:
-            tables = "facts f join commits c using (commit_no)"
-        if kinds:
-            where.append(f"f.kind in ({','.join(map(str, kinds))})")
-        if self.trace_id is not None:
-            where.append("(f.correlation_id = ? or f.id = ?)")
-            values += [self.trace_id, self.trace_id]
-        conditions = " and ".join(where)
-        return f"select {columns} from {tables} where {conditions} order by {order} limit {size}", values  # noqa: S608
+    def page(self, after: int, up_to: int, types: Sequence[str], backward: str, limit: int) -> tuple[str, list[Any]]:
+        """The SQL for the next batches, and its values; `types` are those that can become the wanted ones.
+
+        Types and stories narrow the search to batches whose text contains them; `chosen` looks closer.
+        """
+        where, values = [], []
+        if self.stream is None:
+            where.append(_FROM_BATCH.format(""))
+        else:
+            where += ["stream = ?", _FROM_BATCH.format("stream = ? and ")]
+            values += [self.stream, self.stream]
+        where.append("first_position <= ?")
+        values += [after + 1, up_to]
+        for words in (types, [] if self.trace_id is None else [self.trace_id]):
+            if words:
+                where.append("(" + " or ".join(["instr(body, ?)"] * len(words)) + ")")
+                values += [encoded(word) for word in words]
+        order = f"order by first_position {backward} limit {limit}"
+        return f"select {BATCH_COLUMNS} from batches where {' and '.join(where)} {order}", values  # noqa: S608
+
+    def chosen(self, row: Sequence[Any], events: list[Event], after: int, up_to: int) -> Batch:
+        """What the query wants of a batch's row and its events."""
+        first, last, stream, first_version, recorded_s, actor, reason, _ = row
+        positions: Sequence[int] = range(max(first, after + 1), min(last, up_to) + 1)
+        if len(positions) < len(events):
+            events = [events[position - first] for position in positions]
+        if self.types or self.trace_id is not None:
+            wanted = [
+                (position, event)
+                for position, event in zip(positions, events, strict=True)
+                if (not self.types or event.type in self.types) and self.trace_id in {None, event.trace_id}
+            ]
+            positions, events = [position for position, _ in wanted], [event for _, event in wanted]
+        return Batch(first, stream, first_version, recorded_s, actor, reason, positions, events)

@@ -1,14 +1,14 @@
 """The tables of an event store, and the opening of its file.
 
-A **commit** is what one append wrote: to which stream, when, by whom and why, with a hash that chains it to the
-commit before. Its events are rows of `facts` at consecutive positions. `kinds` and `sources` spare the repetition of
-names. Whoever asks in SQL reads the views `events` (a row per event, all in plain words) and `audit` (who, when, why,
-and the cause).
+A **batch** is what one append wrote (a long append writes several): its stream, when, by whom and why, a hash that
+chains it to the batch before, and the events themselves as one JSON text, column by column; a column whose values are
+all the same is written once. Kafka keeps its log in record batches for the same reason: it is several times faster
+than a row per event. `identities` says which source and id is stored where. Whoever asks in SQL reads the views
+`events` (a row per event, in plain words) and `audit` (who, when, why, and the cause).
 
 Follows: SQLite's write-ahead log (sqlite.org/wal.html: one writer, many readers, each reader sees the store as of its
-start) with `synchronous=FULL`, so that what was acknowledged survives a power cut
-(sqlite.org/pragma.html#pragma_synchronous). `application_id` and `user_version` of the file say that it is an event
-store, and of which format.
+start) with `synchronous=FULL`, so that what was acknowledged survives a power cut (sqlite.org/pragma.html,
+`synchronous`). `application_id` and `user_version` of the file say that it is an event store, and of which format.
 """
 
 from __future__ import annotations
@@ -25,34 +25,47 @@ FORMAT = 1
 
 _MAGIC = b"SQLite format 3\0"
 
-_TABLES = """
-create table sources (source integer primary key, uri text not null unique) strict;
-create table kinds (
-    kind integer primary key, source integer not null references sources, type text not null,
-    sealed text not null, unique (type, source, sealed)
+
+
+def _cell(name: str, body: str, place: str) -> str:
+    """SQL for what a column of a batch's body holds at a place: one value of a list, or the value of all."""
+    return (
+        f"case json_type({body}, '$.{name}') when 'array' then json_extract({body}, '$.{name}[' || {place} || ']')"
+        f" else json_extract({body}, '$.{name}') end"
+    )
+
+
+def _cells(*names: str) -> str:
+    return ", ".join(f"{_cell(name, 'b.body', 'd.key')} as {name}" for name in names)
+
+
+_DATA = """case when exists (select 1 from json_each(b.body, '$.without_data') where value = d.key) then null
+    when d.type in ('true', 'false') then d.type else json_quote(d.value) end"""
+
+_TABLES = f"""
+create table batches (
+    first_position integer primary key, last_position integer not null, stream text not null,
+    first_version integer not null, recorded_s real not null, actor text, reason text,
+    body text not null, hash blob not null
 ) strict;
-create table commits (
-    commit_no integer primary key, stream text not null, first_version integer not null,
-    first_position integer not null, last_position integer not null,
-    recorded_s real not null, actor text, reason text, hash blob not null
-) strict;
-create unique index commits_by_stream on commits (stream, first_position);
-create index commits_by_time on commits (recorded_s);
-create table facts (
-    position integer primary key, commit_no integer not null, kind integer not null, source integer not null,
-    id text not null, subject text, time text, data any, cause_id text, correlation_id text, more text
-) strict;
-create unique index facts_by_identity on facts (id, source);
-create index facts_by_correlation on facts (correlation_id) where correlation_id is not null;
+create unique index batches_by_stream on batches (stream, first_position);
+create index batches_by_time on batches (recorded_s);
+create table identities (
+    id text, source text, position integer not null, primary key (id, source)
+) strict, without rowid;
 
 create view events as
-select f.position, c.stream, c.first_version + f.position - c.first_position as version, f.id, s.uri as source, k.type,
-    f.subject, f.time, c.recorded_s, f.data, f.cause_id, coalesce(f.correlation_id, f.id) as trace_id, c.actor,
-    c.reason, f.more
-from facts f join commits c using (commit_no) join kinds k using (kind) join sources s on s.source = k.source;
+select b.first_position + d.key as position, b.stream, b.first_version + d.key as version,
+    {_cells("id", "source", "type", "subject", "time")}, b.recorded_s, {_DATA} as data, {_cells("cause_id")},
+    coalesce({_cell("trace_id", "b.body", "d.key")}, {_cell("id", "b.body", "d.key")}) as trace_id,
+    b.actor, b.reason, {_cells("datacontenttype", "dataschema", "extensions")}
+from batches b, json_each(b.body, '$.data') d;
 create view audit as
-select e.position, e.recorded_s, e.actor, e.reason, e.type, e.stream, e.subject, e.cause_id, cause.type as cause_type
-from events e left join (select f.id, k.type from facts f join kinds k using (kind)) cause on cause.id = e.cause_id;
+select e.position, e.recorded_s, e.actor, e.reason, e.type, e.stream, e.subject, e.cause_id, (
+    select {_cell("type", "b.body", "i.position - b.first_position")} from identities i join batches b
+    on b.first_position = (select max(first_position) from batches where first_position <= i.position)
+    where i.id = e.cause_id limit 1
+) as cause_type from events e;
 
 create table checkpoints (name text primary key, position integer not null) strict, without rowid;
 create table subjects (subject text primary key, key blob not null) strict, without rowid;
@@ -76,7 +89,7 @@ create table parked (
 _GUARDS = "".join(
     f"create trigger {table}_cannot_be_{done} before {action} on {table}"
     f" begin select raise(abort, 'facts are never {done}'); end;"
-    for table in ("facts", "commits", "kinds", "sources")
+    for table in ("batches", "identities")
     for action, done in (("update", "edited"), ("delete", "deleted"))
 )
 
@@ -129,6 +142,7 @@ def _prepare(connection: sqlite3.Connection, path: Path | None, access: Access) 
             path, f"has format {written}, and this version reads up to {FORMAT}", "use a newer version of edasim"
         )
     connection.execute("pragma synchronous=full")
+    connection.execute("pragma wal_autocheckpoint=4000")
     connection.execute(f"pragma query_only={'on' if access is Access.READ else 'off'}")
 
 

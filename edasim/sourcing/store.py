@@ -29,7 +29,7 @@ from .appending import Appended, Appender
 from .codec import EVENT_COLUMNS, Codec, Row
 from .errors import told_plainly
 from .query import PAGE, Query, Recorded
-from .schema import Access, open_file
+from .schema import STORY_INDEX, Access, open_file
 from .upcasting import Upcaster, Upcasters
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class EventStore:
         personal: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self.path = None if path is None else Path(path)
-        self._connection = open_file(self.path, checks.check_word(Access)("EventStore.access", access))
+        self._access = checks.check_word(Access)("EventStore.access", access)
+        self._connection = open_file(self.path, self._access)
         self._lock = threading.RLock()
         self._vault = privacy.Vault(self._connection, privacy.check_personal("EventStore.personal", personal or {}))
         self._codec = Codec(self._connection, self._vault, Upcasters(upcasters))
@@ -199,6 +200,8 @@ class EventStore:
 
     def pages(self, query: Query, columns: str, backward: str = "", size: int = PAGE) -> Iterator[list[Row]]:
         """Rows of a query, `size` at a time, each page read at once."""
+        if query.trace_id is not None:
+            self._index_stories()
         bounds = query.bounds(self._connection)
         kinds = self._codec.kinds_of(query.types) if query.types else []
         while bounds[0] < bounds[1] and (kinds or not query.types):
@@ -210,6 +213,12 @@ class EventStore:
             if len(rows) < size:
                 return
             bounds = (bounds[0], rows[-1][0] - 1) if backward else (rows[-1][0], bounds[1])
+
+    def _index_stories(self) -> None:
+        has_index = self.rows("select 1 from sqlite_master where name = 'facts_by_correlation'")
+        if not has_index and self._access is Access.WRITE:
+            with self.transaction() as connection:
+                connection.execute(STORY_INDEX)
 
     # ------------------------------------------------------------ asking in SQL
 

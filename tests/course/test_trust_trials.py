@@ -62,3 +62,8 @@ class TestExercisesOfChapter00:
             lambda a, b, n: as_numbers(experiments.compare(a, b, n, WAIT)),
         ):
             assert ch00.COMPARE.judge(compare).passed
+
+    def test_what_is_no_interval_is_refused_in_words(self):
+        verdict = ch00.COMPARE.judge(lambda a, b, n: 0.05)
+        assert not verdict.passed
+        assert "return an interval, or its mean and half-width as a pair" in verdict.message

@@ -63,6 +63,12 @@ def test_a_pair_whose_twin_failed_is_left_out():
     assert "system=b" in str(pair)
 
 
+def test_sides_that_never_vary_need_no_width():
+    pair = compare(MM1, MM1, 3, "mail.done")
+    assert pair.independent_half_width() == 0.0
+    assert pair.difference().half_width == 0.0
+
+
 def test_one_pair_justifies_no_interval():
     with pytest.raises(ConfigurationError, match="n is 1"):
         compare(MM1, MM1, 1, WAIT)

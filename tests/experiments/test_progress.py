@@ -1,5 +1,6 @@
 """Progress in a terminal, silence elsewhere, and stopping with what is done."""
 
+import math
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from breaking import MM1
 
-from edasim.experiments import ExperimentWarning, load, progress, replicate, sweep, until_precise
+from edasim.experiments import ExperimentWarning, compare, load, progress, replicate, sweep, until_precise
 from edasim.experiments.progress import Progress
 
 WAIT = "mail.mean_wait_s"
@@ -67,6 +68,14 @@ def test_stopped_points_without_a_run_have_an_empty_row(tmp_path):
         assert load(part.save(tmp_path / form)).table().equals(part.table())
 
 
+def test_a_comparison_that_is_stopped_has_pairs_as_far_as_it_came():
+    with pytest.warns(ExperimentWarning, match="stopped after 7 of 10"):
+        pair = compare(MM1, MM1, 5, {WAIT: Stops(7)}, workers=1)
+    assert pair.is_partial
+    assert pair.difference().n == 3
+    assert pair.half_width_factor() == math.inf
+
+
 def test_stopped_before_the_first_run_there_is_nothing_to_give():
     with pytest.raises(KeyboardInterrupt):
         replicate(MM1, 3, {WAIT: Stops(0)}, workers=1)
@@ -112,6 +121,19 @@ def test_where_nobody_watches_nothing_is_written(hurried, monkeypatch):
     monkeypatch.setattr(sys, "stderr", pipe)
     replicate(MM1, 3, WAIT)
     assert pipe.text == ""
+
+
+def test_a_notebook_has_a_bar_a_sentence_and_a_button_until_the_end(hurried, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    with Progress("runs", 4) as shown:
+        shown.done(3)
+        page = shown._screen
+        assert (page.bar.value, page.bar.max, page.bar.description) == (3, 4, "runs")
+        assert page.sentence.value == "3 of 4 runs"
+        assert "interrupt-kernel" in page.button.value
+        shown.done()
+    assert page.sentence.value == "4 of 4 runs"
+    assert [each.layout.display for each in (page.bar, page.button)] == ["none", "none"]
 
 
 def test_short_work_is_quiet(monkeypatch):

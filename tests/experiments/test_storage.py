@@ -82,6 +82,7 @@ def test_a_scenario_that_cannot_be_told_is_kept_in_words(tmp_path, form):
     assert loaded.results[0].scenario["scenario"] == "Untold"
     assert "Gadget()" in loaded.results[0].scenario["repr"]
     assert loaded.points().equals(swept.points())
+    assert load(loaded.save(tmp_path / f"again_{form}")).points().equals(swept.points())
 
 
 def test_saving_again_replaces_the_file_and_a_failure_leaves_it(tmp_path, monkeypatch):

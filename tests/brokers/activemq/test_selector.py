@@ -12,7 +12,7 @@ from edasim.errors import ConfigurationError
 
 MESSAGE = {"color": "red", "size": "10", "n": 3, "d": 2.5, "b": True, "s": "abc", "big": 2**63 - 1, "huge": 2**80}
 
-PIECES = "NOT AND OR n color = <> < ( ) 1 2.5 'a' LIKE IN BETWEEN IS NULL + - * /".split()
+PIECES = ["NOT", "AND", "OR", "LIKE", "IN", "BETWEEN", "IS", "NULL", "n", "color", "1", "2.5", "'a'", *"=<>()+-*/"]
 
 BOTH = {
     # precedence
@@ -214,7 +214,7 @@ def test_like_escapes_only_its_own_signs():
         ("3+5", 0, "a condition"),
         ("b AND 3+5", 6, "a condition"),
         ("NOT 5", 4, "a condition"),
-        ("color = NULL", 0, "IS NULL"),
+        ("color = NULL", 8, "IS NULL"),
         ("NULL <> color", 0, "IS NULL"),
         ("TRUE = 1", 7, "TRUE, FALSE or a property"),
         ("n IS 5", 5, "NULL"),

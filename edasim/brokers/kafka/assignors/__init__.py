@@ -64,13 +64,17 @@ def rebalance_rounds(
     partitions: Mapping[str, int],
     previous: Held | None = None,
 ) -> list[Assignment]:
-    """The assignments of all rounds of a rebalance, in order: one, or two if a cooperative one takes something away."""
-    first = assign(strategy, subscriptions, partitions, previous)
-    if _strategy(strategy) is not Strategy.COOPERATIVE_STICKY:
-        return [first]
-    shape = shape_of(subscriptions, partitions, previous)
-    nothing_held_back = sum(map(len, first.values())) == len(shape.all_partitions())
-    return [first] if nothing_held_back else [first, assign(strategy, subscriptions, partitions, first)]
+    """The assignments of all rounds of a rebalance, in order: one, or more if a cooperative one takes something away.
+
+    Two rounds are enough for equal subscriptions; others may take a third, as real members join again until nothing is
+    taken from anybody.
+    """
+    rounds = [assign(strategy, subscriptions, partitions, previous)]
+    if _strategy(strategy) is Strategy.COOPERATIVE_STICKY:
+        wanted = len(shape_of(subscriptions, partitions).all_partitions())
+        while sum(map(len, rounds[-1].values())) < wanted:
+            rounds.append(assign(strategy, subscriptions, partitions, rounds[-1]))
+    return rounds
 
 
 def _strategy(strategy: str | Strategy) -> Strategy:

@@ -2,7 +2,7 @@
 
 Follows KIP-429 and `CooperativeStickyAssignor.java` of apache/kafka: a partition that goes from one present member to
 another is given to nobody in the first round; its owner revokes it and joins again, and the second round gives it
-(KAF-10).
+(KAF-10). With unequal subscriptions the second round may find a better balance and take something away again.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ its order of choices, so that results agree partition by partition (KAF-09):
 1. Everybody keeps what they held and still subscribe to.
 2. Each free partition goes to the member with the fewest (ties: lowest id) that subscribes to its topic.
 3. While somebody has two more than somebody who could take one, a partition moves to the member with the fewest. A move
-   that would send two partitions of a topic in opposite directions between the same two members undoes the earlier one.
-   Each move makes the sum of all differences smaller, so the check of KIP-54 that the end is better than the start is
-   left out.
+   that would send two partitions of a topic in opposite directions between the same two members undoes the earlier one;
+   of several such, the lowest (kafka-python takes any of a set, which differs from process to process). Each move makes
+   the sum of all differences smaller, so KIP-54's check that the end is better than the start is left out.
 
 `AbstractStickyAssignor.java` of apache/kafka has a shortcut for equal subscriptions with the same promises (counts that
 differ by at most one, fewest moves) but another choice among equals. Left out: claims of older generations.
