@@ -21,7 +21,7 @@ from itertools import repeat
 from typing import Any
 
 import simpy
-from simpy.core import Infinity
+from simpy.core import EmptySchedule, Infinity
 from simpy.events import NORMAL, URGENT, Event
 
 from ..errors import EdasimError, StateError
@@ -53,12 +53,31 @@ class PlaneEnvironment(simpy.Environment):
         self.prepare: Callable[[], None] = _nothing_to_do
         self.chore: Callable[[], None] = _nothing_to_do
         self.running = False
+        self._watches = 0
 
     def at(self, time_s: float, action: Action, argument: Any = None) -> None:
         """Schedules `action(time_s, argument)` on the plane; a `StateError` for a time in the past."""
         if not time_s >= self._now:
             raise _not_now_or_later(time_s, self._now)
         heappush(self.records, (time_s, NORMAL, self.next_id(), action, argument))
+
+    def watch(self, time_s: float, action: Action, argument: Any = None) -> None:
+        """As `at`, for a deadline that means nothing unless something else happens before it (a timeout, a chore).
+
+        A run without an end does not go on for the sake of watches: it ends when nothing else is left.
+        """
+        if not time_s >= self._now:
+            raise _not_now_or_later(time_s, self._now)
+        event = Event(self)
+        event._ok, event._value = True, None
+
+        def due(_event: Event) -> None:
+            self._watches -= 1
+            action(time_s, argument)
+
+        event.callbacks = [due]
+        self._watches += 1
+        heappush(self._queue, (time_s, NORMAL, self.next_id(), event))
 
     def wake(self, event: Event, value: Any) -> None:
         """Triggers a SimPy event so that who waits for it acts now, before anything else at this instant."""
@@ -95,6 +114,8 @@ class PlaneEnvironment(simpy.Environment):
         elif self.records and not (self._queue and self._queue[0] < self.records[0]):
             self._run_records(1)
             return
+        if self._watches and len(self._queue) == self._watches and not self.records:
+            raise EmptySchedule
         super().step()
 
     def _run_records(self, limit: int) -> bool:

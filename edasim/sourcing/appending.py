@@ -27,8 +27,8 @@ _VERSION = (
     " order by first_position desc limit 1"
 )
 _FIND = (
-    "select i.position, b.first_position, b.last_position, b.stream, b.first_version, b.body from identities i join batches b"
-    " on b.first_position = (select max(first_position) from batches where first_position <= i.position)"
+    "select i.position, b.first_position, b.last_position, b.stream, b.first_version, b.body"
+    " from identities i join batches b on b.first_position = (select max(first_position) from batches where first_position <= i.position)"
     " where i.id = ? and i.source = ?"
 )
 _INSERT_BATCH = "insert into batches values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -101,9 +101,7 @@ class Appender:
             if self._connection.in_transaction:  # a full disk has rolled back everything already
                 execute("release append")
 
-    def _write(
-        self, stream: str, version: int, events: list[Event], actor: str | None, reason: str | None
-    ) -> Appended:
+    def _write(self, stream: str, version: int, events: list[Event], actor: str | None, reason: str | None) -> Appended:
         head = self._known_head or self.head()
         recorded_s = max(float(self._clock()), head.recorded_s)
         first_version, first_position = version + 1, head.position + 1
@@ -150,7 +148,7 @@ class Appender:
 
 def named(events: list[Event], stream: str, version: int) -> list[Event]:
     """The events, with ids and sources made from their places in the stream where they have none."""
-    if all([event.id is not None and event.source is not None for event in events]):
+    if all(event.id is not None and event.source is not None for event in events):
         return events
     source = uri_reference(stream)
     return [event.filled(id=f"{stream}-{place}", source=source) for place, event in enumerate(events, version)]

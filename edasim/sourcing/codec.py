@@ -70,14 +70,20 @@ class Codec:
             raise
         return text
 
-    def events(self, body: str, count: int) -> list[Event]:
-        """The events of a body, in the newest versions that the store's upcasters know."""
-        lift, types = self.upcasters.lift, self.upcasters.types
+    def events(self, body: str, first: int, last: int, wanted: range) -> list[Event]:
+        """The events at the `wanted` positions of a body that holds those from `first` to `last`.
+
+        They come in the newest versions that the store's upcasters know.
+        """
         told = _decode(body)
-        made = self._made(told, body, count)
-        type_ = told["type"]
+        made = self._made(told, body, last - first + 1)
+        if len(wanted) < len(made):
+            made = made[wanted.start - first : wanted.stop - first]
+        type_, types = told["type"], self.upcasters.types
         is_old = types and not types.isdisjoint([type_] if type_.__class__ is str else type_)
-        return [lift(event) for event in made] if is_old or "extensions" in told else made
+        if not is_old and "extensions" not in told:
+            return made
+        return [self.upcasters.lift(event, position) for event, position in zip(made, wanted, strict=True)]
 
     def as_written(self, body: str, count: int) -> list[Event]:
         """The events of a body in the versions in which they were written."""

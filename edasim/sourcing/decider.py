@@ -71,10 +71,10 @@ class Decider:
     def _read(self, stream: str, event: Event) -> tuple[Any, int, list[Event]]:
         """State and version of the stream, and the events in it that this very event caused."""
         state, version, told = self.fold.start(), 0, []
-        for events in self.store.event_pages(Query(stream=stream)):
-            version += len(events)
-            state = self.fold.over(events, state)
-            told += [one for one in events if one.cause_id == event.id and one.source == uri_reference(self.name)]
+        for batch in self.store.batches(Query(stream=stream)):
+            version += len(batch.events)
+            state = self.fold.over(batch.events, state)
+            told += [one for one in batch.events if one.cause_id == event.id and one.source == uri_reference(self.name)]
         return state, version, told
 
     def _named(self, decided: Event | Iterable[Event] | None, cause: Event) -> list[Event]:

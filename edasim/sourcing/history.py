@@ -14,12 +14,14 @@ from typing import Any, Protocol
 
 from .. import checks
 from ..events import seconds_since_epoch
-from .codec import EVENT_COLUMNS
 from .differences import Difference, differences
 from .folding import Fold
 from .jsontext import state_text
 from .query import Query
 from .store import EventStore
+
+SNAPSHOTS_AT_ONCE = 100
+"""How many snapshots are written in one transaction."""
 
 
 class SnapshotPolicy(Protocol):
@@ -110,16 +112,18 @@ class History:
         taken, since = 0, 0
         rows: list[tuple[Any, ...]] = []
         wanted = Query(stream=self.stream, types=self.fold.types, after=position)
-        for page in self.store.pages(wanted, f"{EVENT_COLUMNS}, c.recorded_s"):
-            for row, event in zip(page, self.store.events_of([row[:9] for row in page]), strict=True):
+        for batch in self.store.batches(wanted):
+            now_s = batch.recorded_s
+            for position, event in zip(batch.positions, batch.events, strict=True):
                 state = self.fold.apply(state, event)
                 since += 1
-                taken_s = row[9] if math.isinf(taken_s) else taken_s
-                if self.snapshots.due(since, row[9] - taken_s):
-                    rows.append((*self._scope, row[0], row[9], state_text(state, self.fold.name)))
-                    since, taken_s = 0, row[9]
-            taken += self._keep(rows)
-        return taken
+                taken_s = now_s if math.isinf(taken_s) else taken_s
+                if self.snapshots.due(since, now_s - taken_s):
+                    rows.append((*self._scope, position, now_s, state_text(state, self.fold.name)))
+                    since, taken_s = 0, now_s
+            if len(rows) >= SNAPSHOTS_AT_ONCE:
+                taken += self._keep(rows)
+        return taken + self._keep(rows)
 
     def forget(self) -> None:
         """Deletes the snapshots of this history: answers stay the same, and take longer."""
@@ -130,14 +134,16 @@ class History:
         begin, _, state = self._nearest(position)
         self.replayed = 0
         wanted = Query(stream=self.stream, types=self.fold.types, after=begin, up_to=max(position, begin))
-        for events in self.store.event_pages(wanted):
-            self.replayed += len(events)
-            for event in events:
+        for batch in self.store.batches(wanted):
+            self.replayed += len(batch.events)
+            for event in batch.events:
                 state = self.fold.apply(state, event)
         return state
 
     def _nearest(self, position: int) -> tuple[int, float, Any]:
         """Position, recorded time and state of the last snapshot up to a position."""
+        if self.snapshots is None:
+            return 0, -math.inf, self.fold.start()
         rows = self.store.rows(
             "select position, recorded_s, state from snapshots"
             " where fold = ? and version = ? and stream = ? and position <= ? order by position desc limit 1",

@@ -23,7 +23,7 @@ _FROM_BATCH = "first_position >= coalesce((select max(first_position) from batch
 
 
 class Recorded(NamedTuple):
-    """A stored event and where it stands: its global position, its stream and version in it, and when, by whom and why."""
+    """A stored event and where it stands: its position, its stream and version in it, and when, by whom and why."""
 
     position: int
     stream: str
@@ -108,7 +108,8 @@ class Query:
 
         Types and stories narrow the search to batches whose text contains them; `chosen` looks closer.
         """
-        where, values = [], []
+        where: list[str] = []
+        values: list[Any] = []
         if self.stream is None:
             where.append(_FROM_BATCH.format(""))
         else:
@@ -123,17 +124,15 @@ class Query:
         order = f"order by first_position {backward} limit {limit}"
         return f"select {BATCH_COLUMNS} from batches where {' and '.join(where)} {order}", values  # noqa: S608
 
-    def chosen(self, row: Sequence[Any], events: list[Event], after: int, up_to: int) -> Batch:
-        """What the query wants of a batch's row and its events."""
-        first, last, stream, first_version, recorded_s, actor, reason, _ = row
-        positions: Sequence[int] = range(max(first, after + 1), min(last, up_to) + 1)
-        if len(positions) < len(events):
-            events = [events[position - first] for position in positions]
+    def chosen(self, row: Sequence[Any], positions: range, events: list[Event]) -> Batch:
+        """What the query wants of the events of a batch's row at these positions."""
+        first_position, _, stream, first_version, recorded_s, actor, reason, _ = row
+        places: Sequence[int] = positions
         if self.types or self.trace_id is not None:
             wanted = [
                 (position, event)
                 for position, event in zip(positions, events, strict=True)
                 if (not self.types or event.type in self.types) and self.trace_id in {None, event.trace_id}
             ]
-            positions, events = [position for position, _ in wanted], [event for _, event in wanted]
-        return Batch(first, stream, first_version, recorded_s, actor, reason, positions, events)
+            places, events = [position for position, _ in wanted], [event for _, event in wanted]
+        return Batch(first_position, stream, first_version, recorded_s, actor, reason, places, events)

@@ -259,7 +259,7 @@ def _read_about(store: EventStore) -> dict[str, Any]:
 
 
 def _open_events(store: EventStore, log: RunLog) -> None:
-    events = [event for page in store.event_pages(Query()) for event in page]
+    events = [event for batch in store.batches(Query()) for event in batch.events]
     found = {
         number: from_json(told) if told else events[position - 1]
         for number, position, told in store.rows("select number, position, told from run_messages")

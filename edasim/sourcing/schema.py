@@ -26,7 +26,6 @@ FORMAT = 1
 _MAGIC = b"SQLite format 3\0"
 
 
-
 def _cell(name: str, body: str, place: str) -> str:
     """SQL for what a column of a batch's body holds at a place: one value of a list, or the value of all."""
     return (

@@ -10,12 +10,11 @@ Left out: deleting streams, several nodes, access rights.
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -26,10 +25,10 @@ from ..events import Event
 from ..events.attributes import check_string
 from . import chain, privacy
 from .appending import Appended, Appender
-from .codec import EVENT_COLUMNS, Codec, Row
+from .codec import Codec
 from .errors import told_plainly
-from .query import PAGE, Query, Recorded
-from .schema import STORY_INDEX, Access, open_file
+from .query import PAGE, Batch, Query, Recorded
+from .schema import Access, open_file
 from .upcasting import Upcaster, Upcasters
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
-_RECORDED = f"{EVENT_COLUMNS}, c.stream, c.first_version, c.first_position, c.recorded_s, c.actor, c.reason"
 ERASURES = "erasures"
 """The stream that tells which subjects were erased."""
 
@@ -68,11 +66,10 @@ class EventStore:
         personal: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self.path = None if path is None else Path(path)
-        self._access = checks.check_word(Access)("EventStore.access", access)
-        self._connection = open_file(self.path, self._access)
+        self._connection = open_file(self.path, checks.check_word(Access)("EventStore.access", access))
         self._lock = threading.RLock()
         self._vault = privacy.Vault(self._connection, privacy.check_personal("EventStore.personal", personal or {}))
-        self._codec = Codec(self._connection, self._vault, Upcasters(upcasters))
+        self._codec = Codec(self._vault, Upcasters(upcasters))
         self._appender = Appender(self._connection, self._codec, clock)
         weakref.finalize(self, self._connection.close)
 
@@ -96,7 +93,6 @@ class EventStore:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 self._appender.forget_head()
-                self._codec.forget_names()
                 raise
 
     def append(
@@ -147,7 +143,7 @@ class EventStore:
         """All streams with their versions, in order of their names."""
         return dict(
             self.query(
-                "select stream, max(first_version + last_position - first_position) from commits group by stream"
+                "select stream, max(first_version + last_position - first_position) from batches group by stream"
             )
         )
 
@@ -159,66 +155,43 @@ class EventStore:
 
     def read(self, **wanted: Any) -> Iterator[Recorded]:
         """The events that a `Query` with these fields wants, oldest first, in pages: nothing is locked meanwhile."""
-        return self._read(Query(**wanted))
+        return (recorded for batch in self.batches(Query(**wanted)) for recorded in batch.recorded())
 
     def read_backward(self, **wanted: Any) -> Iterator[Recorded]:
         """As `read`, newest first."""
-        return self._read(Query(**wanted), backward="desc")
-
-    def first(self, query: Query, limit: int) -> list[Recorded]:
-        """The oldest events of a query, at most `limit`, read at once."""
-        return list(itertools.islice(self._read(query, size=limit), limit))
-
-    def _read(self, query: Query, backward: str = "", size: int = PAGE) -> Iterator[Recorded]:
-        for rows in self.pages(query, _RECORDED, backward, size):
-            for row, event in zip(rows, self._codec.events([row[:9] for row in rows]), strict=True):
-                position, stream, first_version, first_position, recorded_s, actor, reason = row[0], *row[9:]
-                version = first_version + position - first_position
-                yield Recorded(position, stream, version, recorded_s, actor, reason, event)
+        return (recorded for batch in self.batches(Query(**wanted), "desc") for recorded in reversed(batch.recorded()))
 
     def fold(self, apply: Callable[[S, Event], S], state: S, **wanted: Any) -> S:
-        """`apply(state, event)` over all events that a `Query` with these fields wants, oldest first; the last
-        state.
-        """
-        for events in self.event_pages(Query(**wanted)):
-            for event in events:
+        """`apply(state, event)` over all events that a `Query` with these fields wants, oldest first."""
+        for batch in self.batches(Query(**wanted)):
+            for event in batch.events:
                 state = apply(state, event)
         return state
 
-    def event_pages(self, query: Query) -> Iterator[list[Event]]:
-        """The events of a query without their places, in pages; the fastest way to read."""
-        for rows in self.pages(query, EVENT_COLUMNS):
-            yield self._codec.events(rows)
-
-    def events_of(self, rows: Sequence[Row]) -> list[Event]:
-        """The events of rows that begin with the columns `codec.EVENT_COLUMNS`."""
-        return self._codec.events(rows)
+    def batches(self, query: Query, backward: str = "") -> Iterator[Batch]:
+        """The events of a query batch by batch, the fastest way to read; `backward` is "desc" for newest first."""
+        types = self._codec.upcasters.ancestors(query.types)
+        limit = 16
+        with self._lock, told_plainly(self.path):
+            after, up_to = query.bounds(self._connection)
+        while after < up_to:
+            with self._lock, told_plainly(self.path):
+                sql, values = query.page(after, up_to, types, backward, limit)
+                rows = self._connection.execute(sql, values).fetchall()
+            for row in rows:
+                first, last = row[0], row[1]
+                positions = range(max(first, after + 1), min(last, up_to) + 1)
+                batch = query.chosen(row, positions, self._codec.events(row[-1], first, last, positions))
+                if batch.events:
+                    yield batch
+            if len(rows) < limit:
+                return
+            after, up_to = (after, rows[-1][0] - 1) if backward else (rows[-1][1], up_to)
+            limit = max(1, min(PAGE, PAGE * limit // sum(row[1] - row[0] + 1 for row in rows)))
 
     def position_at(self, recorded_s: float) -> int:
         """The position of the newest event that was recorded at this time of the store's clock, or before."""
         return Query(until_s=recorded_s).bounds(self._connection)[1]
-
-    def pages(self, query: Query, columns: str, backward: str = "", size: int = PAGE) -> Iterator[list[Row]]:
-        """Rows of a query, `size` at a time, each page read at once."""
-        if query.trace_id is not None:
-            self._index_stories()
-        bounds = query.bounds(self._connection)
-        kinds = self._codec.kinds_of(query.types) if query.types else []
-        while bounds[0] < bounds[1] and (kinds or not query.types):
-            with self._lock, told_plainly(self.path):
-                sql, values = query.page(columns, bounds, kinds, backward, size)
-                rows = self._connection.execute(sql, values).fetchall()
-            if rows:
-                yield rows
-            if len(rows) < size:
-                return
-            bounds = (bounds[0], rows[-1][0] - 1) if backward else (rows[-1][0], bounds[1])
-
-    def _index_stories(self) -> None:
-        has_index = self.rows("select 1 from sqlite_master where name = 'facts_by_correlation'")
-        if not has_index and self._access is Access.WRITE:
-            with self.transaction() as connection:
-                connection.execute(STORY_INDEX)
 
     # ------------------------------------------------------------ asking in SQL
 
@@ -262,20 +235,20 @@ class EventStore:
         ]
 
     def _type_of(self, event_id: str | None) -> str | None:
-        found = self.rows("select k.type from facts f join kinds k using (kind) where f.id = ? limit 1", event_id)
-        return str(found[0][0]) if found else None
+        found = self.rows("select position from identities where id = ? limit 1", event_id)
+        return self.at(found[0][0]).event.type if found else None
 
     # ------------------------------------------------------------ keeping
 
     def seal(self) -> chain.Seal:
         """What to keep elsewhere, to prove later that the history up to now is still the same."""
         head = self._appender.head()
-        return chain.Seal(head.commit_no, head.position, head.hash.hex())
+        return chain.Seal(head.position, head.hash.hex())
 
     def verify(self, seal: chain.Seal | None = None) -> chain.Alteration | None:
         """The first place where the stored history was altered, or None if it holds (and leads over the seal)."""
         with self._lock, told_plainly(self.path):
-            return chain.verify(self._connection, seal)
+            return chain.verify(self._connection, self._codec.as_written, seal)
 
     def erase(self, subject: str, *, actor: str | None = None, reason: str | None = None) -> bool:
         """Destroys the key of a subject: its personal data is gone from the file; False if it had no key (any more).

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from .. import checks
@@ -52,7 +53,8 @@ class Subscription:
         limit = checks.check_whole(1)("limit", limit)
         head = self.store.position
         query = Query(stream=self._wanted.stream, types=self._wanted.types, after=self.position, up_to=head)
-        taken = self.store.first(query, limit)
+        found = (recorded for batch in self.store.batches(query) for recorded in batch.recorded())
+        taken = list(islice(found, limit))
         self.is_live = len(taken) < limit
         self.position = head if self.is_live else taken[-1].position
         return taken

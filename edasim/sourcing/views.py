@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 from .. import checks
 from ..errors import StateError
 from ..events import Event
-from .codec import EVENT_COLUMNS
 from .differences import Difference, differences
 from .errors import ProjectionError
 from .folding import Projection
@@ -173,16 +172,21 @@ class View:
                 after, head = self._checkpoint(generation)[0], self.store.position
                 query = Query(types=self.projection.types, after=after, up_to=head)
                 size = batch if left is None else min(batch, left)
-                rows = next(self.store.pages(query, EVENT_COLUMNS, size=size), [])
-                work = _Batch(self, connection, generation)
-                for row, event in zip(rows, self.store.events_of(rows), strict=True):
-                    work.take(row[0], event)
-                position = rows[-1][0] if len(rows) == size else head
+                work, taken, position = _Batch(self, connection, generation), 0, head
+                for found in self.store.batches(query):
+                    left_of_size = size - taken
+                    for position, event in zip(found.positions[:left_of_size], found.events, strict=False):
+                        work.take(position, event)
+                    taken += min(left_of_size, len(found.events))
+                    if taken == size:
+                        break
+                else:
+                    position = head
                 work.keep(position)
-            left = None if left is None else left - len(rows)
+            left = None if left is None else left - taken
             if progress is not None:
                 progress(position, head)
-            if len(rows) < size:
+            if taken < size:
                 break
         return self._checkpoint(generation)[0]
 
@@ -312,8 +316,8 @@ def check_view(view: View) -> None:
     """
     projection = view.projection
     fresh: dict[str, Any] = {}
-    for events in view.store.event_pages(Query(types=projection.types, up_to=view.position)):
-        for event in events:
+    for batch in view.store.batches(Query(types=projection.types, up_to=view.position)):
+        for event in batch.events:
             key = projection.key(event)
             if key is not None:
                 fresh[key] = projection.apply(fresh.get(key, projection.start()), event)

@@ -255,19 +255,50 @@ def test_every_way_of_reading_agrees_with_the_order_of_writing(appends: list[tup
         mine = [place for place in written if place[0] == stream]
         assert [(one.stream, one.version) for one in store.read(stream=stream)] == mine
         assert [(one.stream, one.version) for one in store.read_backward(stream=stream)] == mine[::-1]
-        by_page = [row[0] for rows in store.pages(Query(stream=stream), "f.position", size=page) for row in rows]
-        assert by_page == [place for place, one in enumerate(written, 1) if one[0] == stream]
+        by_batch = [position for batch in store.batches(Query(stream=stream)) for position in batch.positions]
+        assert by_batch == [place for place, one in enumerate(written, 1) if one[0] == stream]
 
 
 def test_the_queries_use_their_indices(store: EventStore) -> None:
-    assert positions(store, trace_id="a") == []  # the first question for a story makes its index
-    for wanted, index in [
-        (Query(stream="a"), "commits_by_stream"),
-        (Query(trace_id="a"), "facts_by_correlation"),
-        (Query(trace_id="a"), "facts_by_identity"),
-    ]:
-        sql, values = wanted.page("f.position", (0, 10), [], "", 10)
+    for wanted, index in [(Query(stream="a"), "batches_by_stream"), (Query(), "INTEGER PRIMARY KEY")]:
+        sql, values = wanted.page(0, 10, [], "", 10)
         assert index in str(store.query(f"explain query plan {sql}", *values))
+
+
+def test_a_long_append_is_read_like_many_short_ones(store: EventStore) -> None:
+    store.append("a", [Event(type=f"t{n % 2}", data={"n": n}) for n in range(450)], expected=0)
+    assert store.query("select count(*) from batches") == [(3,)]
+    assert [(one.position, one.version, one.event.id) for one in store.read()] == [
+        (n, n, f"a-{n}") for n in range(1, 451)
+    ]
+    assert positions(store, after=199, up_to=202) == [200, 201, 202]
+    assert positions(store, types="t1", after=440) == [442, 444, 446, 448, 450]
+    assert store.query("select position, version, id, data from events where position > 448") == [
+        (449, 449, "a-449", '{"n":448}'),
+        (450, 450, "a-450", '{"n":449}'),
+    ]
+    assert (store.version("a"), store.verify()) == (450, None)
+
+
+def test_what_sql_shows_is_what_is_read(store: EventStore) -> None:
+    rich = event(
+        "rich",
+        1,
+        subject="s",
+        time="2026-11-23T10:00:00Z",
+        cause_id="c",
+        trace_id="t",
+        extensions={"x": 1},
+        data=[1, {"a": None}],
+    )
+    values = [True, 1.5, "text", None, NO_DATA, b"\x00"]
+    store.append("a", [rich, *(Event(type="t", data=value) for value in values)], actor="me")
+    rows = store.query(
+        "select id, source, type, subject, time, data, cause_id, trace_id, extensions, actor from events"
+    )
+    assert rows[0] == ("e-1", "/shop", "rich", "s", "2026-11-23T10:00:00Z", '[1,{"a":null}]', "c", "t", '{"x":1}', "me")
+    assert [row[5] for row in rows[1:]] == ["true", "1.5", '"text"', "null", None, '"AA=="']
+    assert rows[1][:2] + rows[1][7:9] == ("a-2", "a", "a-2", None)
 
 
 def test_a_position_that_does_not_exist_is_named(store: EventStore) -> None:
@@ -334,13 +365,13 @@ def test_the_history_can_be_asked_in_sql_and_not_be_changed(filled: Callable[[in
     sums = store.query("select stream, sum(json_extract(data, '$.cents')) from events group by stream order by stream")
     assert sums == [("account-0", 9), ("account-1", 5), ("account-2", 7)]
     assert list(store.table().columns[:4]) == ["position", "stream", "version", "id"]
-    for sql in ("delete from facts", "update commits set actor = 'nobody'", "drop table facts"):
+    for sql in ("delete from batches", "update batches set actor = 'nobody'", "drop table identities"):
         with pytest.raises((StoreError, sqlite3.OperationalError)):
             store.query(sql)
     with pytest.raises(sqlite3.IntegrityError, match="facts are never edited"), store.transaction() as connection:
-        connection.execute("update facts set subject = 'x'")
+        connection.execute("update batches set actor = 'x'")
     with pytest.raises(sqlite3.IntegrityError, match="facts are never deleted"), store.transaction() as connection:
-        connection.execute("delete from commits")
+        connection.execute("delete from identities")
     assert store.position == 6
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edasim.errors import ConfigurationError, EdasimError
 from edasim.events import Event, EventError
-from edasim.sourcing import EventStore, UpcastError, Upcaster, Upcasters, tolerant, version_of
+from edasim.sourcing import EventStore, Upcaster, UpcastError, Upcasters, tolerant, version_of
 
 
 def split_name(data: dict[str, object]) -> dict[str, object]:

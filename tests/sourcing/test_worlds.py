@@ -133,7 +133,9 @@ def test_corrected_code_shows_which_decisions_of_a_run_change() -> None:
         one for one in redecide(run.events(), {REQUESTED: stricter}) if one.is_changed and one.event.id in decided
     ]
     suspicious = [
-        e for e in run.events() if e.type == REQUESTED and e.id in decided and e.data["email"].endswith("7@mail.example")
+        e
+        for e in run.events()
+        if e.type == REQUESTED and e.id in decided and e.data["email"].endswith("7@mail.example")
     ]
     assert [decision.event.id for decision in changed] == [event.id for event in suspicious]
     assert len(suspicious) >= 5
