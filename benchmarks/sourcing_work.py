@@ -17,6 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from eventsourcing.domain import DomainEvent
+from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper, UUIDAsHex
+from eventsourcing.persistence import EventStore as PackageStore
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
+
 from edasim.events import Event
 from edasim.sourcing import EventStore, EveryEvents, Fold, History, Projection, View
 
@@ -62,20 +67,20 @@ class Ours:
         return self._store.fold(lambda cents, event: cents + event.data["cents"], 0)
 
 
+class AccountChanged(DomainEvent):
+    """What the package stores."""
+
+    event_id: str
+    source: str
+    cause_id: str
+    trace_id: str
+    data: dict[str, Any]
+
+
 class Package:
     """The `eventsourcing` package, with its mapper."""
 
     def __init__(self, folder: str, events: int) -> None:
-        from eventsourcing.domain import DomainEvent
-        from eventsourcing.persistence import (
-            DatetimeAsISO,
-            EventStore as PackageStore,
-            JSONTranscoder,
-            Mapper,
-            UUIDAsHex,
-        )
-        from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
-
         transcoder = JSONTranscoder()
         transcoder.register(DatetimeAsISO())
         transcoder.register(UUIDAsHex())
@@ -84,9 +89,8 @@ class Package:
         self._store: Any = PackageStore(Mapper(transcoder), self.recorder)
         ids = [uuid.uuid4() for _ in range(STREAMS)]
         at = datetime.now(UTC)
-        Changed = account_changed(DomainEvent)
         self.events: list[Any] = [
-            Changed(
+            AccountChanged(
                 originator_id=ids[n // BATCH % STREAMS], originator_version=n, timestamp=at, event_id=f"e-{n}",
                 source="/bank", cause_id=f"c-{n}", trace_id=f"t-{n // 4}", data=payload(n),
             )
@@ -105,16 +109,6 @@ class Package:
                 cents += self.mapper.to_domain_event(notification).data["cents"]
             start = notifications[-1].id + 1
         return cents
-
-
-def account_changed(base: Any) -> Any:
-    """A domain event class of the package, found again by its topic."""
-    if "AccountChanged" not in globals():
-        fields = {name: str for name in ("event_id", "source", "cause_id", "trace_id")}
-        globals()["AccountChanged"] = type(
-            "AccountChanged", (base,), {"__annotations__": {**fields, "data": dict}, "__module__": __name__}
-        )
-    return globals()["AccountChanged"]
 
 
 class PackageRecorder(Package):

@@ -1,4 +1,6 @@
-"""A process that appends until it is killed: pairs of events, a view that follows, and each acknowledged position on stdout."""
+"""A process that appends until it is killed: pairs of events, a view that follows, and each acknowledged position on
+stdout.
+"""
 
 from __future__ import annotations
 

@@ -55,6 +55,8 @@ class Subscription(Protocol):
     sim: Simulation
     name: str
     lane: int
+    delivered_s: Callable[[Message], float] | None
+    """When a message reached its client's buffer, in seconds; None if takers get messages without a buffer between."""
 
     def ready(self, taker: Taker, now_s: float) -> None:
         """The taker is free: it gets the next message, at once or when one comes."""

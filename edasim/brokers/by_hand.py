@@ -1,8 +1,9 @@
 """Publishing and receiving by hand: the bridge between your own SimPy process and any broker's subscription.
 
-`Receive` is a SimPy event, so it can be waited for together with others and given up; `Delivery` is what it triggers
-with. Follows SimPy's `Store.get` in use, with one difference: a receive that nobody waits for any more withdraws by
-itself. Left out: receiving several messages at once.
+`Receive` is a SimPy event, so it can be waited for together with others and given up; it triggers with a `Held`, which
+each broker gives its own verbs: `Delivery` is the one for brokers that know acknowledge, requeue and reject. Follows
+SimPy's `Store.get` in use, with one difference: a receive that nobody waits for any more withdraws by itself. Left out:
+receiving several messages at once.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from .base import Destination, Message, Subscription, event_of
 class SettlesByHand(Subscription, Protocol):
     """A subscription whose deliveries a process may hold and settle one by one."""
 
-    def put_aside(self, now_s: float, message: Message) -> None:
-        """The message leaves the queue unprocessed."""
-
-    def hold(self, delivery: Delivery) -> None:
+    def hold(self, delivery: Held) -> None:
         """Notes that a process holds a delivery."""
 
-    def let_go(self, delivery: Delivery) -> None:
+    def let_go(self, delivery: Held) -> None:
         """Notes that a process has settled a delivery."""
+
+
+class PutsAside(SettlesByHand, Protocol):
+    """A subscription that can put a message aside as a dead letter."""
+
+    def put_aside(self, now_s: float, message: Message) -> None:
+        """The message leaves the queue unprocessed."""
 
 
 class _Waiters(list[Any]):
@@ -49,7 +54,9 @@ class _Waiters(list[Any]):
 
 
 class Receive(simpy.Event):
-    """Triggers with the next `Delivery` of a subscription, ahead of anything else at that instant.
+    """Triggers with the next delivery of a subscription, ahead of anything else at that instant.
+
+    `held` is the kind of delivery, with the verbs by which the broker lets it be settled.
 
     If the process that waits for it is interrupted, the receive withdraws, or hands back what it was given at that very
     instant. If the process waits for it together with other events (`receive | timeout`), it withdraws when another
@@ -57,9 +64,10 @@ class Receive(simpy.Event):
     asks anew, behind all who are waiting.
     """
 
-    def __init__(self, subscription: SettlesByHand, consumer: str) -> None:
+    def __init__(self, subscription: SettlesByHand, consumer: str, held: type[Held] | None = None) -> None:
         super().__init__(subscription.sim.env)
         self.subscription = subscription
+        self._held = held or Delivery
         self.name = checks.check_text("consumer", consumer)
         self.callbacks = _Waiters(self)
         self._asks = False
@@ -73,7 +81,7 @@ class Receive(simpy.Event):
 
     def take(self, now_s: float, message: Message) -> None:
         """The subscription hands over a message."""
-        delivery = Delivery(self.subscription, self.name, now_s, message)
+        delivery = self._held(self.subscription, self.name, now_s, message)
         self.subscription.hold(delivery)
         self.subscription.sim.env.wake(self, delivery)
 
@@ -88,16 +96,18 @@ class Receive(simpy.Event):
             delivery.hand_back()
 
 
-class Delivery:
-    """One attempt to hand one message to your process; settle it with `ack`, `nack` or `reject`, once."""
+class Held:
+    """One attempt to hand one message to your process, which holds it until it settles it, once."""
 
-    def __init__(self, subscription: SettlesByHand, consumer: str, now_s: float, message: Message) -> None:
+    def __init__(self, subscription: Any, consumer: str, now_s: float, message: Message) -> None:
         self._subscription = subscription
         self._message = message
         self._endpoint = subscription.sim.log.endpoint(subscription.lane, consumer)
         self._settled_as: str | None = None
         self.consumer = consumer
-        self.delivered_s = now_s
+        self.started_s = now_s
+        known = subscription.delivered_s
+        self.delivered_s: float = now_s if known is None else known(message)
         self.attempt = message[4]
 
     @property
@@ -107,8 +117,51 @@ class Delivery:
 
     @property
     def settled(self) -> bool:
-        """Whether it was acknowledged, refused or rejected."""
+        """Whether your process is done with it, in whatever way."""
         return self._settled_as is not None
+
+    def hand_back(self) -> None:
+        """Nobody worked on the message: it goes back as after a crash, however often it was delivered."""
+        self._settle("handed back")
+        self._log(REQUEUED)
+        self._subscription.give_back(self._now_s, [self._message])
+
+    def open_row(self) -> bytes:
+        """The row of a delivery that is still held when the run ends."""
+        return self._row(NEVER, IN_FLIGHT)
+
+    @property
+    def _now_s(self) -> float:
+        return float(self._subscription.sim.env.now)
+
+    def _row(self, finished_s: float, outcome: int) -> bytes:
+        number, root, published_s, enqueued_s, attempt, _ = self._message
+        delivered_s, started_s, endpoint = self.delivered_s, self.started_s, self._endpoint
+        return pack_row(
+            number, root, published_s, enqueued_s, delivered_s, started_s, finished_s, endpoint, attempt, outcome
+        )
+
+    def _log(self, outcome: int) -> None:
+        self._subscription.sim.log.add(self._row(self._now_s, outcome))
+
+    def _settle(self, how: str) -> None:
+        if self._settled_as is not None:
+            raise StateError(
+                f"this delivery of {self.event.id!r} was {self._settled_as} already",
+                field="delivery",
+                value=how,
+                remedy="settle each delivery once",
+                at_s=self._now_s,
+            )
+        self._settled_as = how
+        self._subscription.let_go(self)
+
+
+class Delivery(Held):
+    """A delivery that is settled with `ack`, `nack` or `reject`."""
+
+    def __init__(self, subscription: PutsAside, consumer: str, now_s: float, message: Message) -> None:
+        super().__init__(subscription, consumer, now_s, message)
 
     def ack(self) -> None:
         """The work is done: the broker may forget the message."""
@@ -132,42 +185,6 @@ class Delivery:
         self._settle("rejected")
         self._log(DEAD_LETTERED)
         self._subscription.put_aside(self._now_s, self._message)
-
-    def hand_back(self) -> None:
-        """Nobody worked on the message: it goes back as after a crash, however often it was delivered."""
-        self._settle("handed back")
-        self._log(REQUEUED)
-        self._subscription.give_back(self._now_s, [self._message])
-
-    def open_row(self) -> bytes:
-        """The row of a delivery that is still held when the run ends."""
-        return self._row(NEVER, IN_FLIGHT)
-
-    @property
-    def _now_s(self) -> float:
-        return float(self._subscription.sim.env.now)
-
-    def _row(self, finished_s: float, outcome: int) -> bytes:
-        number, root, published_s, enqueued_s, attempt, _ = self._message
-        since_s = self.delivered_s
-        return pack_row(
-            number, root, published_s, enqueued_s, since_s, since_s, finished_s, self._endpoint, attempt, outcome
-        )
-
-    def _log(self, outcome: int) -> None:
-        self._subscription.sim.log.add(self._row(self._now_s, outcome))
-
-    def _settle(self, how: str) -> None:
-        if self._settled_as is not None:
-            raise StateError(
-                f"this delivery of {self.event.id!r} was {self._settled_as} already",
-                field="delivery",
-                value=how,
-                remedy="settle each delivery once",
-                at_s=self._now_s,
-            )
-        self._settled_as = how
-        self._subscription.let_go(self)
 
 
 def publish(destination: Destination, event: Event, publisher: str) -> Event:

@@ -24,7 +24,7 @@ from ..events import Event
 from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DROPPED, FAILED, FILTERED, NEVER, QUEUED, pack_row
 from .base import Capability, Message, Taker, event_of
-from .by_hand import Delivery, Receive, publish
+from .by_hand import Held, Receive, publish
 from .topology import Topology
 
 
@@ -220,6 +220,8 @@ def _as_condition(where: Callable[[Event], bool] | None) -> Callable[[Event], bo
 class MemorySubscription:
     """One queue of a topic, shared by its takers."""
 
+    delivered_s: Callable[[Message], float] | None = None
+
     def __init__(
         self,
         topic: Topic,
@@ -243,7 +245,7 @@ class MemorySubscription:
         self._nobody = self.sim.log.endpoint(self.lane, "")
         self.waiting: deque[Message] = deque()
         self._free: deque[Taker] = deque()
-        self._held: dict[Delivery, None] = {}
+        self._held: dict[Held, None] = {}
         self.offer, self.done = self._hot_path()
         self.sim.on_end(self._open_rows)
 
@@ -321,11 +323,11 @@ class MemorySubscription:
         """
         return Receive(self, consumer)
 
-    def hold(self, delivery: Delivery) -> None:
+    def hold(self, delivery: Held) -> None:
         """Notes that a process holds a delivery."""
         self._held[delivery] = None
 
-    def let_go(self, delivery: Delivery) -> None:
+    def let_go(self, delivery: Held) -> None:
         """Notes that a process has settled a delivery."""
         del self._held[delivery]
 

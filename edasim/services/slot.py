@@ -50,13 +50,14 @@ class Slot:
         slot, service, log = self, self.service, self.sim.log
         records, next_id, draw, endpoint = self.sim.env.records, self.sim.env.next_id, service.draw, self._endpoint
         append, done, handover_s = log.append, service.subscription.done, service.handover_s
+        buffered_s = service.subscription.delivered_s
         brief = log.brief(endpoint)
         add_wait, add_service = (_ignore, _ignore) if brief is None else (brief.waits_s.append, brief.services_s.append)
         handle = self._handle if service.handler is not None else None
 
         def take(now_s: float, message: Message) -> None:
             slot.message = message
-            slot.delivered_s = now_s
+            slot.delivered_s = now_s if buffered_s is None else buffered_s(message)
             slot.starts_s = starts_s = now_s + handover_s
             heappush(records, (starts_s + draw(), NORMAL, next_id(), finish, message))
 
@@ -76,7 +77,7 @@ class Slot:
             following = slot.message = done(slot, now_s, message)
             if following is None:
                 return None
-            slot.delivered_s = now_s
+            slot.delivered_s = now_s if buffered_s is None else buffered_s(following)
             slot.starts_s = starts_s = now_s + handover_s
             return (starts_s + draw(), NORMAL, next_id(), finish, following)
 

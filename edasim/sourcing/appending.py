@@ -28,7 +28,8 @@ _VERSION = (
 )
 _FIND = (
     "select i.position, b.first_position, b.last_position, b.stream, b.first_version, b.body"
-    " from identities i join batches b on b.first_position = (select max(first_position) from batches where first_position <= i.position)"
+    " from identities i join batches b"
+    " on b.first_position = (select max(first_position) from batches where first_position <= i.position)"
     " where i.id = ? and i.source = ?"
 )
 _INSERT_BATCH = "insert into batches values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -148,7 +149,7 @@ class Appender:
 
 def named(events: list[Event], stream: str, version: int) -> list[Event]:
     """The events, with ids and sources made from their places in the stream where they have none."""
-    if all(event.id is not None and event.source is not None for event in events):
+    if None not in {event.id for event in events} and None not in {event.source for event in events}:
         return events
     source = uri_reference(stream)
     return [event.filled(id=f"{stream}-{place}", source=source) for place, event in enumerate(events, version)]

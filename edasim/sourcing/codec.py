@@ -1,10 +1,10 @@
 """Events as the body of a batch, and back: the only place that knows how an event is written.
 
-A body is a JSON object of columns: `source`, `type`, `id`, `data` and so on, each a list with a value per event, or one
-value if it is the same for all; a column that nobody fills is left out. `data` is always a list. A body is parsed at once,
-and the checks of `Event` are not repeated at reading, since they were made when the event came in: this is what makes a
-replay fast. Fields that are personal are sealed before they reach a body (`privacy`), old versions are lifted
-after reading (`upcasting`).
+A body is a JSON object of columns: `source`, `type`, `id`, `data` and so on, each a list with a value per event, or
+one value if it is the same for all; a column that nobody fills is left out. `data` is always a list. A body is parsed
+at once, and the checks of `Event` are not repeated at reading, since they were made when the event came in: this is
+what makes a replay fast. Fields that are personal are sealed before they reach a body (`privacy`), old versions are
+lifted after reading (`upcasting`).
 
 Left out: tuples, which come back as lists, since JSON has none.
 """
@@ -27,8 +27,10 @@ from .upcasting import Upcasters
 
 _USUAL = ("source", "type", "id", "subject", "time", "cause_id", "trace_id")
 _RARE = ("datacontenttype", "dataschema", "extensions", "sealed", "base64", "without_data")
-_usual_of = attrgetter("source", "type", "id", "subject", "time", "cause_id", "correlation_id")
-_has_rare = attrgetter("datacontenttype", "dataschema")
+_columns_of = attrgetter(
+    *("source", "type", "id", "subject", "time", "cause_id", "correlation_id"),
+    *("datacontenttype", "dataschema", "extensions", "has_data", "data"),
+)
 
 _make = object.__new__
 _no_extensions = FrozenDict()
@@ -46,16 +48,18 @@ class Codec:
     def body(self, events: Sequence[Event]) -> str:
         """The body of a batch of complete events; raises `EventError` for data that has no JSON form."""
         columns: dict[str, Any] = {}
-        for name, column in zip(_USUAL, zip(*map(_usual_of, events), strict=True), strict=True):
+        *named, extensions, has_data, values = zip(*map(_columns_of, events), strict=True)
+        for name, column in zip((*_USUAL, *_RARE[:2]), named, strict=True):
             _add(columns, name, column)
-        for name, column in zip(_has_rare_names, zip(*map(_has_rare, events), strict=True), strict=True):
-            _add(columns, name, column)
-        _add(columns, "extensions", tuple([_plain_extensions(event) for event in events]))
-        data = [event.data for event in events]
-        self._seal(columns, events, data)
-        _put_bytes_aside(columns, data)
-        if False in [event.has_data for event in events]:
-            columns["without_data"] = [place for place, event in enumerate(events) if not event.has_data]
+        if any(extensions):
+            _add(columns, "extensions", tuple([_plain_extensions(event) for event in events]))
+        data = list(values)
+        if self._vault.has_personal_types:
+            self._seal(columns, events, data)
+        if bytes in set(map(type, data)):
+            _put_bytes_aside(columns, data)
+        if False in has_data:
+            columns["without_data"] = [place for place, has in enumerate(has_data) if not has]
         columns["data"] = data
         try:
             text = encoded(columns)
@@ -143,9 +147,6 @@ class Codec:
                 columns.setdefault("sealed", {})[event.type] = list(fields)
 
 
-_has_rare_names = _RARE[:2]
-
-
 def _add(columns: dict[str, Any], name: str, column: Sequence[Any]) -> None:
     """Adds a column, as one value if all are the same; not at all if there is none."""
     first = column[0]
@@ -168,18 +169,17 @@ def _plain_extensions(event: Event) -> dict[str, Any] | None:
 
 
 def _put_bytes_aside(columns: dict[str, Any], data: list[Any]) -> None:
-    if bytes in set(map(type, data)):
-        columns["base64"] = [place for place, value in enumerate(data) if value.__class__ is bytes]
-        for place in columns["base64"]:
-            data[place] = base64.b64encode(data[place]).decode("ascii")
+    columns["base64"] = [place for place, value in enumerate(data) if value.__class__ is bytes]
+    for place in columns["base64"]:
+        data[place] = base64.b64encode(data[place]).decode("ascii")
 
 
 def _check_all_names(text: str, data: list[Any]) -> None:
-    """Raises `TypeError` for names that are no texts, which JSON would change; a flat dictionary takes no walk."""
-    for value in data:
-        if isinstance(value, dict):
-            _join(value)
-    if text.count("{") > 1 + sum(isinstance(value, dict) for value in data):
+    """Raises `TypeError` for names that are no texts, which JSON would change; flat dictionaries need no walk."""
+    flat = [value for value in data if isinstance(value, dict)]
+    for value in flat:
+        _join(value)
+    if text.count("{") > 1 + len(flat):
         check_names(data)
 
 

@@ -33,8 +33,8 @@ def check_state(field: str, value: Any) -> Any:
 class Fold:
     """How the state of one thing follows from its events.
 
-    `initial` is the state before the first event. Raise `version` whenever `apply` changes its mind: snapshots of
-    another version are not used. `types` are the event types it listens to; none means all.
+    `initial` is the state before the first event. Raise `version` whenever `apply` or an upcaster changes its mind:
+    snapshots of another version are not used. `types` are the event types it listens to; none means all.
 
     >>> balance = Fold(name="balance", initial=0, apply=lambda cents, event: cents + event.data["cents"])
     >>> balance.over([Event(type="paid", data={"cents": 3}), Event(type="paid", data={"cents": 4})])

@@ -49,6 +49,7 @@ class Vault:
     def __init__(self, connection: sqlite3.Connection, personal: Mapping[str, tuple[str, ...]]) -> None:
         self._connection = connection
         self._personal = personal
+        self.has_personal_types = bool(personal)
 
     def personal_fields(self, type_: str) -> tuple[str, ...]:
         """The fields of an event of this type that are to be sealed."""

@@ -83,7 +83,7 @@ create table parked (
     projection text, generation integer, position integer, key text not null, error text not null,
     primary key (projection, generation, position)
 ) strict, without rowid;
-"""
+"""  # noqa: S608 - made of constants
 
 _GUARDS = "".join(
     f"create trigger {table}_cannot_be_{done} before {action} on {table}"

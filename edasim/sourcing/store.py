@@ -202,20 +202,24 @@ class EventStore:
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of an SQL query on the tables and views of `schema`; it cannot write."""
-        with self._lock, told_plainly(self.path):
-            before = self._connection.execute("pragma query_only").fetchone()[0]
-            self._connection.execute("pragma query_only=on")
-            try:
-                return self._connection.execute(sql, values).fetchall()
-            finally:
-                self._connection.execute(f"pragma query_only={before}")
+        return self._ask(sql, values)[1]
 
     def table(self, sql: str = "select * from events order by position", *values: Any) -> pandas.DataFrame:
         """As `query`, as a table with the columns' names."""
         import pandas as pd
 
+        names, rows = self._ask(sql, values)
+        return pd.DataFrame(rows, columns=names)
+
+    def _ask(self, sql: str, values: tuple[Any, ...]) -> tuple[list[str], list[tuple[Any, ...]]]:
         with self._lock, told_plainly(self.path):
-            return pd.read_sql_query(sql, self._connection, params=list(values))
+            before = self._connection.execute("pragma query_only").fetchone()[0]
+            self._connection.execute("pragma query_only=on")
+            try:
+                cursor = self._connection.execute(sql, values)
+                return [column[0] for column in cursor.description or ()], cursor.fetchall()
+            finally:
+                self._connection.execute(f"pragma query_only={before}")
 
     def audit(self, **wanted: Any) -> list[AuditEntry]:
         """Who did what, when, why and because of what, for the events that a `Query` with these fields wants."""
@@ -253,10 +257,10 @@ class EventStore:
     def erase(self, subject: str, *, actor: str | None = None, reason: str | None = None) -> bool:
         """Destroys the key of a subject: its personal data is gone from the file; False if it had no key (any more).
 
-        The events stay, with `ERASED` in place of the personal values. What was computed from them (snapshots, states
-        of projections) is dropped and is made anew when it is next asked for. The erasure itself becomes an event of
-        the stream `erasures`. Raises `StoreError` if a reader keeps the file from being cleaned; call again when it
-        has ended.
+        The events stay, with `ERASED` in place of the personal values. What was computed from them is dropped: views
+        fold anew when they next catch up, snapshots are taken anew by `History.prepare`. The erasure itself becomes an
+        event of the stream `erasures`. Raises `StoreError` if a reader keeps the file from being cleaned; call again
+        when it has ended.
         """
         check_string("subject", subject)
         with self.transaction() as connection:

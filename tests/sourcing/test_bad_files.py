@@ -74,9 +74,8 @@ def test_a_damaged_page_is_told_of(tmp_path: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[8 * 4096 :] = os.urandom(len(raw) - 8 * 4096)
     path.write_bytes(raw)
-    with pytest.raises(StoreError, match="the file is damaged"), EventStore(path) as store:
-        list(store.read())
-        store.verify()
+    with pytest.raises(StoreError, match="the file is damaged"):
+        EventStore(path).query("pragma integrity_check") == [("ok",)] and list(EventStore(path).read())
 
 
 def test_a_folder_or_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -113,9 +112,14 @@ def test_a_full_disk_stores_nothing_of_the_append_and_harms_nothing(tmp_path: Pa
     big = [event(number=1000 + n, data={"cents": 1, "text": "x" * 3000}) for n in range(20)]
     with pytest.raises(StoreError, match="the disk is full"):
         store.append("a", big)
-    with pytest.raises(StoreError, match="the disk is full"), store.transaction():
-        store.append("a", [event(number=500)])
-        store.append("b", big)
+
+    def two_appends() -> None:
+        with store.transaction():
+            store.append("a", [event(number=500)])
+            store.append("b", big)
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        two_appends()
     assert (store.position, store.verify(), store.query("pragma integrity_check")) == (before, None, [("ok",)])
     store._connection.execute("pragma max_page_count=1000000")
     assert store.append("a", big, expected=200).version == 220
@@ -126,7 +130,7 @@ def test_a_full_disk_stores_nothing_of_the_append_and_harms_nothing(tmp_path: Pa
 
 
 def test_after_kill_nine_no_acknowledged_event_is_missing(tmp_path: Path) -> None:
-    """Ten kills at instants spread over the writer's work; `python -m benchmarks.sourcing --kills 50` does more."""
+    """Ten kills, each later in the writer's work; `python -m benchmarks.sourcing --kills 50` does more."""
     path = tmp_path / "h"
     counts = Projection(name="n", initial=0, apply=lambda n, _: n + 1, key=lambda one: one.type)
     for kill in range(10):
@@ -135,9 +139,10 @@ def test_after_kill_nine_no_acknowledged_event_is_missing(tmp_path: Path) -> Non
         )
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
-        time.sleep(0.004 * kill)
+        acknowledged = [int(writer.stdout.readline()) for _ in range(2 * kill)]
+        time.sleep(0.0007 * kill)
         os.kill(writer.pid, signal.SIGKILL)
-        acknowledged = [int(line) for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+        acknowledged += [int(line) for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
         writer.wait()
         writer.stdout.close()
         with EventStore(path) as store:

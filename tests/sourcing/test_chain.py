@@ -20,7 +20,8 @@ def made(path: Path | None = None) -> EventStore:
         store.append(f"s-{number}", [event(number=2 * number), ada])
     rich = event(
         "rich", 99, subject="u", time="2026-11-23T10:00:00Z", cause_id="e-2", trace_id="e-2", dataschema="urn:s",
-        datacontenttype="application/json", extensions={"x": 1, "y": b"z"}, data={"cents": 1.5, "list": [True, None, "ä"]},
+        datacontenttype="application/json", extensions={"x": 1, "y": b"z"},
+        data={"cents": 1.5, "list": [True, None, "ä"]},
     )  # fmt: skip
     store.append("s-9", [rich], actor="teller", reason="a test")
     store.append("s-1", [event(number=100)], actor="teller", reason="the last")

@@ -52,9 +52,8 @@ def test_after_erasure_no_plaintext_and_no_key_is_left_in_any_file(tmp_path: Pat
     assert key in raw_bytes(path)
 
     assert store.erase("u-1", actor="privacy desk", reason="article 17")
-    for secret in (NAME.encode(), MAIL.encode()[:7], key):
-        if secret is not MAIL.encode()[:7]:
-            assert secret not in raw_bytes(path)
+    for secret in (NAME.encode(), MAIL.encode(), key):
+        assert secret not in raw_bytes(path)
     assert [recorded.event.data for recorded in store.read(stream="u-1")] == [
         {"name": ERASED, "mail": ERASED, "plan": "free"},
         {"name": ERASED, "plan": "pro"},
@@ -105,7 +104,7 @@ def test_a_reader_that_holds_an_old_state_is_named_and_the_erasure_can_be_finish
     reader = EventStore(tmp_path / "history", access="read")
     reader._connection.execute("begin")
     assert reader.position == 3
-    with pytest.raises(StoreError, match="locked|reader holds"):
+    with pytest.raises(StoreError, match=r"locked|reader holds"):
         store.erase("u-1")
     reader.close()
     assert store.at(1).event.data["name"] == ERASED
@@ -129,11 +128,11 @@ def test_a_repeated_append_of_personal_data_is_recognised() -> None:
     ],
 )
 def test_personal_data_that_belongs_to_nobody_is_refused(event: Event) -> None:
-    with pytest.raises(EdasimError, match="subject|mapping"):
+    with pytest.raises(EdasimError, match=r"subject|mapping"):
         EventStore(personal=PERSONAL).append("s", [event])
 
 
 @pytest.mark.parametrize("personal", [["name"], {"t": "name"}, {"t": ()}, {"t": (1,)}])
 def test_a_wrong_declaration_is_refused(personal: object) -> None:
-    with pytest.raises(EdasimError, match="EventStore.personal"):
+    with pytest.raises(EdasimError, match=r"EventStore\.personal"):
         EventStore(personal=personal)  # type: ignore[arg-type]

@@ -1,6 +1,5 @@
-"""Appending and reading: versions, positions, repetitions, queries, transactions."""
+"""Appending: versions, positions, repetitions, transactions; and that what is stored comes back."""
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edasim.errors import ConfigurationError, EdasimError, StateError, UnknownNameError
+from edasim.errors import EdasimError, StateError
 from edasim.events import NO_DATA, Event, EventError, to_json
-from edasim.sourcing import ConflictError, DuplicateEventError, EventStore, Query, StoreError, Subscription, live
+from edasim.sourcing import ConflictError, DuplicateEventError, EventStore, Subscription, live
 
 from .conftest import Clock, event
 
@@ -66,15 +65,20 @@ def test_of_concurrent_appends_with_the_same_expectation_exactly_one_wins(tmp_pa
 # ---------------------------------------------------------------- ES-03: one order without gaps
 
 
+def append_and_fail(store: EventStore) -> None:
+    with store.transaction():
+        store.append("b", [event("new", 6)])
+        raise RuntimeError
+
+
 def test_positions_have_no_gaps_also_after_appends_that_failed(store: EventStore) -> None:
     store.append("a", [event(number=1), event(number=2)])
     with pytest.raises(ConflictError):
         store.append("a", [event(number=3)], expected=0)
     with pytest.raises(EventError):
         store.append("a", [event(number=4), event(number=5, data={"price": float("nan")})])
-    with pytest.raises(RuntimeError), store.transaction():
-        store.append("b", [event("new", 6)])
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        append_and_fail(store)
     store.append("b", [event("new", 7)])
     assert [(one.position, one.stream, one.version, one.event.id) for one in store.read()] == [
         (1, "a", 1, "e-1"),
@@ -161,6 +165,15 @@ def test_a_repetition_with_another_expectation_is_a_conflict(store: EventStore) 
         store.append("a", [event(number=2)], expected=0)
 
 
+def test_bytes_and_lists_are_compared_as_they_are_stored(store: EventStore) -> None:
+    events = [event(number=1, data=b"\x00"), event(number=2, data=(1, 2))]
+    store.append("a", events)
+    assert not store.append("a", events).is_new
+    for other in (b"\x01", "AA==", [1]):
+        with pytest.raises(DuplicateEventError):
+            store.append("a", [event(number=1, data=other)])
+
+
 def test_an_event_without_name_gets_one_from_its_place(store: EventStore) -> None:
     store.append("cart 7", [Event(type="opened"), Event(type="closed")])
     assert [recorded.event.identity for recorded in store.read()] == [
@@ -217,181 +230,7 @@ def test_data_without_a_json_form_is_refused_and_named(store: EventStore, data: 
     assert store.position == 0
 
 
-# ---------------------------------------------------------------- reading
-
-
-def test_reading_forward_backward_by_stream_type_time_and_story(store: EventStore) -> None:
-    store.append("a", [event("opened", 1), event("paid", 2)])
-    store.append("b", [event("opened", 3, cause_id="e-1", trace_id="e-1")])
-    store.append("a", [event("closed", 4, cause_id="e-3", trace_id="e-1"), event("paid", 5)])
-    assert positions(store) == [1, 2, 3, 4, 5]
-    assert [one.position for one in store.read_backward()] == [5, 4, 3, 2, 1]
-    assert positions(store, stream="a") == [1, 2, 4, 5]
-    assert [one.position for one in store.read_backward(stream="a", up_to=4)] == [4, 2, 1]
-    assert positions(store, stream="a", after=1, up_to=4) == [2, 4]
-    assert positions(store, types="paid") == [2, 5]
-    assert positions(store, types=("opened", "closed")) == [1, 3, 4]
-    assert positions(store, types="never") == []
-    assert positions(store, trace_id="e-1") == [1, 3, 4]
-    assert positions(store, trace_id="e-1", stream="a", types="closed") == [4]
-    assert positions(store, since_s=2.0) == [3, 4, 5]
-    assert positions(store, until_s=2.5) == [1, 2, 3]
-    assert positions(store, since_s=2.0, until_s=2.0) == [3]
-    assert positions(store, since_s=9.0) == positions(store, until_s=0.5) == []
-    assert (store.version("a"), store.version("b"), store.version("c"), store.streams()) == (4, 1, 0, {"a": 4, "b": 1})
-    assert (store.position_at(0.0), store.position_at(2.0)) == (0, 3)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4)), min_size=1, max_size=12), st.integers(1, 7))
-def test_every_way_of_reading_agrees_with_the_order_of_writing(appends: list[tuple[str, int]], page: int) -> None:
-    store, written = EventStore(), []
-    for stream, count in appends:
-        for version in range(store.version(stream) + 1, store.version(stream) + count + 1):
-            written.append((stream, version))
-        store.append(stream, [Event(type=f"t{n}") for n in range(count)])
-    assert [(one.stream, one.version) for one in store.read()] == written
-    for stream in "abc":
-        mine = [place for place in written if place[0] == stream]
-        assert [(one.stream, one.version) for one in store.read(stream=stream)] == mine
-        assert [(one.stream, one.version) for one in store.read_backward(stream=stream)] == mine[::-1]
-        by_batch = [position for batch in store.batches(Query(stream=stream)) for position in batch.positions]
-        assert by_batch == [place for place, one in enumerate(written, 1) if one[0] == stream]
-
-
-def test_the_queries_use_their_indices(store: EventStore) -> None:
-    for wanted, index in [(Query(stream="a"), "batches_by_stream"), (Query(), "INTEGER PRIMARY KEY")]:
-        sql, values = wanted.page(0, 10, [], "", 10)
-        assert index in str(store.query(f"explain query plan {sql}", *values))
-
-
-def test_a_long_append_is_read_like_many_short_ones(store: EventStore) -> None:
-    store.append("a", [Event(type=f"t{n % 2}", data={"n": n}) for n in range(450)], expected=0)
-    assert store.query("select count(*) from batches") == [(3,)]
-    assert [(one.position, one.version, one.event.id) for one in store.read()] == [
-        (n, n, f"a-{n}") for n in range(1, 451)
-    ]
-    assert positions(store, after=199, up_to=202) == [200, 201, 202]
-    assert positions(store, types="t1", after=440) == [442, 444, 446, 448, 450]
-    assert store.query("select position, version, id, data from events where position > 448") == [
-        (449, 449, "a-449", '{"n":448}'),
-        (450, 450, "a-450", '{"n":449}'),
-    ]
-    assert (store.version("a"), store.verify()) == (450, None)
-
-
-def test_what_sql_shows_is_what_is_read(store: EventStore) -> None:
-    rich = event(
-        "rich",
-        1,
-        subject="s",
-        time="2026-11-23T10:00:00Z",
-        cause_id="c",
-        trace_id="t",
-        extensions={"x": 1},
-        data=[1, {"a": None}],
-    )
-    values = [True, 1.5, "text", None, NO_DATA, b"\x00"]
-    store.append("a", [rich, *(Event(type="t", data=value) for value in values)], actor="me")
-    rows = store.query(
-        "select id, source, type, subject, time, data, cause_id, trace_id, extensions, actor from events"
-    )
-    assert rows[0] == ("e-1", "/shop", "rich", "s", "2026-11-23T10:00:00Z", '[1,{"a":null}]', "c", "t", '{"x":1}', "me")
-    assert [row[5] for row in rows[1:]] == ["true", "1.5", '"text"', "null", None, '"AA=="']
-    assert rows[1][:2] + rows[1][7:9] == ("a-2", "a", "a-2", None)
-
-
-def test_a_position_that_does_not_exist_is_named(store: EventStore) -> None:
-    store.append("a", [event()])
-    with pytest.raises(UnknownNameError, match="there is no position 7"):
-        store.at(7)
-
-
-# ---------------------------------------------------------------- subscriptions
-
-
-def test_a_subscription_reads_old_and_new_events_without_a_seam(store: EventStore) -> None:
-    for number in range(5):
-        store.append("a", [event(number=number)])
-    subscription = Subscription(store)
-    assert ([one.position for one in subscription.take(3)], subscription.is_live, subscription.behind) == (
-        [1, 2, 3],
-        False,
-        2,
-    )
-    assert ([one.position for one in subscription.take(3)], subscription.is_live) == ([4, 5], True)
-    assert subscription.take(3) == []
-    store.append("a", [event(number=9)])
-    assert ([one.position for one in subscription.take(3)], subscription.position) == ([6], 6)
-
-
-def test_a_named_subscription_goes_on_from_what_it_acknowledged(store: EventStore) -> None:
-    for number in range(5):
-        store.append("a" if number % 2 else "b", [event(number=number)])
-    mailer = Subscription(store, name="mailer", stream="a")
-    assert [one.position for one in mailer.take(1)] == [2]
-    mailer.acknowledge()
-    assert [one.position for one in mailer.take(1)] == [4]
-    restarted = Subscription(store, name="mailer", stream="a")
-    assert [one.position for one in restarted.take()] == [4]
-    with pytest.raises(ConfigurationError, match="without a name"):
-        Subscription(store).acknowledge()
-
-
-def test_following_sees_each_event_of_another_thread_once(tmp_path: Path) -> None:
-    path = tmp_path / "history"
-    reader, seen = EventStore(path), []
-    written = threading.Event()
-
-    def write() -> None:
-        with EventStore(path) as store:
-            for number in range(100):
-                store.append("a", [event(number=number)])
-        written.set()
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    for recorded in Subscription(reader).follow(until=written.is_set, ask_every_s=0.001):
-        seen.append(recorded.position)
-    thread.join()
-    assert seen == list(range(1, 101))
-
-
-# ---------------------------------------------------------------- SQL, audit, guards
-
-
-def test_the_history_can_be_asked_in_sql_and_not_be_changed(filled: Callable[[int], EventStore]) -> None:
-    store = filled(6)
-    sums = store.query("select stream, sum(json_extract(data, '$.cents')) from events group by stream order by stream")
-    assert sums == [("account-0", 9), ("account-1", 5), ("account-2", 7)]
-    assert list(store.table().columns[:4]) == ["position", "stream", "version", "id"]
-    for sql in ("delete from batches", "update batches set actor = 'nobody'", "drop table identities"):
-        with pytest.raises((StoreError, sqlite3.OperationalError)):
-            store.query(sql)
-    with pytest.raises(sqlite3.IntegrityError, match="facts are never edited"), store.transaction() as connection:
-        connection.execute("update batches set actor = 'x'")
-    with pytest.raises(sqlite3.IntegrityError, match="facts are never deleted"), store.transaction() as connection:
-        connection.execute("delete from identities")
-    assert store.position == 6
-
-
-def test_the_audit_trail_tells_who_when_why_and_because_of_what(store: EventStore) -> None:
-    store.append("user-1", [event("registered", 1, subject="u-1")], actor="web", reason="sign-up form")
-    store.append("user-1", [event("accepted", 2, subject="u-1", cause_id="e-1", trace_id="e-1")], actor="analytics")
-    told = [
-        (e.recorded_s, e.actor, e.reason, e.type, e.subject, e.cause_id, e.cause_type)
-        for e in store.audit(stream="user-1")
-    ]
-    assert told == [
-        (1.0, "web", "sign-up form", "registered", "u-1", None, None),
-        (2.0, "analytics", None, "accepted", "u-1", "e-1", "registered"),
-    ]
-    assert (
-        store.query(
-            "select recorded_s, actor, reason, type, subject, cause_id, cause_type from audit order by position"
-        )
-        == told
-    )
+# ---------------------------------------------------------------- arguments, simulations
 
 
 @pytest.mark.parametrize(
@@ -435,3 +274,19 @@ def test_a_store_in_a_simulation_records_simulated_seconds() -> None:
     assert [recorded.recorded_s for recorded in store.read()] == [2.5]
     assert live.REPLAYED == "replayed"
     assert Clock()() == 1.0
+
+
+def test_a_file_that_several_threads_open_first_is_made_once(tmp_path: Path) -> None:
+    start, made = threading.Barrier(4), []
+
+    def begin(number: int) -> None:
+        start.wait()
+        with EventStore(tmp_path / "h") as store:
+            made.append(store.append(f"s-{number}", [event(number=number)]).position)
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [1, 2, 3, 4]

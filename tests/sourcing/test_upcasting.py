@@ -104,7 +104,7 @@ def keep(data: dict[str, object]) -> dict[str, object]:
     ],
 )
 def test_loops_and_double_steps_are_refused_at_construction(steps: list[Upcaster]) -> None:
-    with pytest.raises(ConfigurationError, match="loop|leads to itself|two upcasters"):
+    with pytest.raises(ConfigurationError, match=r"loop|leads to itself|two upcasters"):
         EventStore(upcasters=steps)
 
 

@@ -249,6 +249,7 @@ class TestStorylineOfATrace:
             fact_list=[Fact(0.3, "mail_cached", "mail", {"trace_id": "t"}), Fact(0.4, "lease_lost", "mail", {})],
             ended_s=9.0,
             require_rows=lambda what: None,
+            events=list,
         )
         return viz.trace_storyline(run, "e-1").text.split("\n")
 

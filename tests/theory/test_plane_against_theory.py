@@ -1,0 +1,218 @@
+"""The plane against queueing theory: mean waits, 95 % quantiles and losses inside intervals around what was simulated.
+
+Each case is 40 independent runs with fixed seeds. A run begins empty, is warmed up for ten relaxation times, and is then
+measured over a window of time. What theory says must lie inside the interval over the runs (SO-01, SO-08). The 12
+intervals share a false-alarm rate of 1 %, so each has a level of 99.92 %. Means use control variates: how many messages
+came and how much work they brought differs from run to run by chance, and what is known of that is taken out by
+regression (Law, Simulation Modeling and Analysis, section 11.4). Each case states its power: the bias, as a share of
+the truth, that the test would catch nine times of ten.
+"""
+
+import contextlib
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from edasim import MemoryBus, Service, Simulation, Source, load, theory, times
+from edasim.kernel.metrics import EndpointMetrics, Spread
+from edasim.kernel.runlog import DROPPED
+
+RUNS = 40
+STATEMENTS = 12
+LEVEL = theory.bonferroni_level(STATEMENTS, joint_level=0.99)
+WARM_UP_RELAXATIONS = 10.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A station: its theory, the law of its service, the seconds measured in each run, and the powers promised."""
+
+    truth: object
+    measured_s: float
+    mean_power: float
+    quantile_power: float | None = None
+    service: times.Times = times.Exponential(mean_s=1.0)
+    relaxation_s: float | None = None
+
+    @property
+    def servers(self):
+        return getattr(self.truth, "servers", 1)
+
+    @property
+    def waiting_room(self):
+        return self.truth.places - self.servers if hasattr(self.truth, "places") else None
+
+
+CASES = {
+    "M/M/1, load 0.5": Case(theory.mm1(0.5, 1.0), 50_000.0, mean_power=0.025, quantile_power=0.03),
+    "M/M/1, load 0.8": Case(theory.mm1(0.8, 1.0), 100_000.0, mean_power=0.03, quantile_power=0.05),
+    "M/M/1, load 0.95": Case(theory.mm1(0.95, 1.0), 350_000.0, mean_power=0.045, quantile_power=0.08),
+    "M/M/8, load 0.9": Case(theory.mmc(7.2, 1.0, servers=8), 25_000.0, mean_power=0.05, quantile_power=0.08),
+}
+LOSS = Case(theory.mmck(8.0, 1.0, servers=8, places=20), 4_000.0, mean_power=0.03)
+MG1 = {
+    f"M/G/1, load 0.8, scv {scv:g}": Case(
+        theory.mg1(0.8, 1.0, scv),
+        60_000.0 if scv <= 1 else 120_000.0,
+        mean_power=0.03 if scv <= 1 else 0.06,
+        service=times.with_scv(1.0, scv),
+        relaxation_s=theory.mm1(0.8, 1.0).relaxation_time_s * (1.0 + scv) / 2.0,
+    )
+    for scv in (0.0, 0.25, 4.0)
+}
+
+
+ALL = [*CASES.values(), LOSS, *MG1.values()]
+
+
+@contextlib.contextmanager
+def untraced():
+    """Coverage is not measured in here: it would take several times as long, and other tests run the same lines."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was counted between the end of the warm-up and the end of a run."""
+
+    measured_s: float
+    waits: Spread
+    busy_s: float
+    dropped: int
+
+    @property
+    def came(self):
+        return self.waits.n + self.dropped
+
+
+def simulate(case, seed):
+    """One run of a case, measured after its warm-up."""
+    sim = Simulation(seed=seed, log="metrics")
+    topic = MemoryBus().start(sim).topic("t")
+    subscription = topic.subscribe(capacity=case.waiting_room)
+    Service("server", of=subscription, service_time=case.service, concurrency=case.servers)
+    Source("source", load=load.Poisson(rate_per_s=case.truth.arrival_per_s), to=topic)
+    relaxation_s = case.relaxation_s or case.truth.relaxation_time_s
+    warm_up_s = WARM_UP_RELAXATIONS * relaxation_s
+    before, after = (total(sim.run(until_s=end_s)) for end_s in (warm_up_s, warm_up_s + case.measured_s))
+    waits = Spread(
+        n=after.waits.n - before.waits.n,
+        total_s=after.waits.total_s - before.waits.total_s,
+        max_s=after.waits.max_s,
+        buckets=after.waits.buckets - before.waits.buckets,
+    )
+    dropped = after.outcomes[DROPPED] - before.outcomes[DROPPED]
+    return Window(case.measured_s, waits, after.busy_s - before.busy_s, int(dropped))
+
+
+def total(run):
+    """The metrics of all consumers of a run."""
+    summed = EndpointMetrics()
+    for counted in run.metrics.by_endpoint.values():
+        summed.outcomes += counted.outcomes
+        summed.waits.merge(counted.waits)
+        summed.busy_s += counted.busy_s
+    return summed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over runs with its standard error and degrees of freedom."""
+
+    mean: float
+    error: float
+    degrees: int
+
+    def holds(self, truth):
+        """Whether the truth lies inside the interval."""
+        return abs(self.mean - truth) <= stats.t.ppf(0.5 + LEVEL / 2.0, self.degrees) * self.error
+
+    def bias_caught(self, truth):
+        """The bias, as a share of the truth, that a test like this catches nine times of ten."""
+        reach = stats.t.ppf(0.5 + LEVEL / 2.0, self.degrees) + stats.t.ppf(0.9, self.degrees)
+        return reach * self.error / truth
+
+
+def plain(values):
+    """The mean of independent values."""
+    return Estimate(np.mean(values), stats.sem(values), len(values) - 1)
+
+
+def controlled(values, controls, known):
+    """The mean of values at the known means of their controls, by linear regression over the runs."""
+    design = np.column_stack([np.ones(len(values)), np.array(controls) - np.array(known)])
+    fitted, *_ = np.linalg.lstsq(design, values, rcond=None)
+    residuals = values - design @ fitted
+    degrees = len(values) - design.shape[1]
+    covariance = np.linalg.inv(design.T @ design) * (residuals @ residuals) / degrees
+    return Estimate(float(fitted[0]), float(np.sqrt(covariance[0, 0])), degrees)
+
+
+@pytest.fixture(scope="module")
+def windows():
+    """The runs of a case, made once."""
+    made = {}
+
+    def of(case):
+        place = ALL.index(case)
+        if place not in made:
+            with untraced():
+                made[place] = [simulate(case, 1000 * place + run) for run in range(RUNS)]
+        return made[place]
+
+    return of
+
+
+def mean_wait_of(case, runs):
+    """The estimate of the mean wait; controls are messages per second and, unless each takes as long, work per second."""
+    controls = [[run.came / run.measured_s, run.busy_s / run.measured_s] for run in runs]
+    known = [case.truth.arrival_per_s, case.truth.load * case.servers]
+    count = 2 if case.service.scv > 0.0 else 1
+    waits_s = np.array([run.waits.mean_s for run in runs])
+    return controlled(waits_s, np.array(controls)[:, :count], known[:count])
+
+
+@pytest.mark.parametrize("name", [*CASES, *MG1])
+def test_the_mean_wait_is_what_theory_says(windows, name):
+    case = (CASES | MG1)[name]
+    estimate = mean_wait_of(case, windows(case))
+    assert estimate.holds(case.truth.mean_wait_s), estimate
+    assert estimate.bias_caught(case.truth.mean_wait_s) < case.mean_power
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_95_percent_quantile_of_waits_is_what_theory_says(windows, name):
+    """Quantiles are read off buckets 1.6 % wide; runs differ by more than that, so the rounding averages out."""
+    case = CASES[name]
+    quantiles_s = [run.waits.quantile_s(0.95) for run in windows(case)]
+    assert len(set(quantiles_s)) > 4
+    estimate = plain(quantiles_s)
+    truth_s = case.truth.wait_quantile_s(0.95)
+    assert estimate.holds(truth_s), estimate
+    assert estimate.bias_caught(truth_s) < case.quantile_power
+
+
+def test_a_room_with_a_last_place_loses_what_theory_says(windows):
+    runs = windows(LOSS)
+    seen = [[window.came / window.measured_s] for window in runs]
+    lost = np.array([run.dropped / run.came for run in runs])
+    estimate = controlled(lost, seen, [LOSS.truth.arrival_per_s])
+    assert estimate.holds(LOSS.truth.probability_of_loss), estimate
+    assert estimate.bias_caught(LOSS.truth.probability_of_loss) < LOSS.mean_power
+
+
+@pytest.mark.parametrize("bias", [-1, 1])
+@pytest.mark.parametrize("name", [*CASES, *MG1])
+def test_a_bias_of_the_promised_size_would_be_caught(windows, name, bias):
+    """The negative control: the same test, against a theory that is wrong by half more than the power."""
+    case = (CASES | MG1)[name]
+    wrong_s = case.truth.mean_wait_s * (1.0 + 1.5 * bias * case.mean_power)
+    assert not mean_wait_of(case, windows(case)).holds(wrong_s)
