@@ -11,7 +11,8 @@ per event, from and to tuples that were made before, with one primary key: the l
 event id and keeps a hash chain. All are in WAL mode with `synchronous=FULL`.
 
 Times are processor times; stores take turns within a round, and a ratio is the median over rounds of two times of one
-round."""
+round.
+"""
 
 from __future__ import annotations
 

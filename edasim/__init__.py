@@ -14,6 +14,7 @@ _HOMES = {
     "Run": "kernel",
     "Event": "events",
     "MemoryBus": "brokers",
+    "RabbitMQ": "brokers.rabbitmq",
     "Source": "services",
     "Service": "services",
     "EdasimError": "errors",

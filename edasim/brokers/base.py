@@ -57,6 +57,8 @@ class Subscription(Protocol):
     lane: int
     delivered_s: Callable[[Message], float] | None
     """When a message reached its client's buffer, in seconds; None if takers get messages without a buffer between."""
+    forgets: bool
+    """Whether the broker forgets a message as it hands it over, so that a crash loses it (at most once)."""
 
     def ready(self, taker: Taker, now_s: float) -> None:
         """The taker is free: it gets the next message, at once or when one comes."""

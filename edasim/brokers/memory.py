@@ -221,6 +221,7 @@ class MemorySubscription:
     """One queue of a topic, shared by its takers."""
 
     delivered_s: Callable[[Message], float] | None = None
+    forgets = False
 
     def __init__(
         self,

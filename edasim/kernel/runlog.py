@@ -117,6 +117,8 @@ class RunLog:
         self.metrics = Metrics()
         self.kept_rows = 0
         self.slots: dict[int, tuple[str, int]] = {}
+        self.placements: dict[int, Callable[[], dict[int, tuple[str, int]]]] = {}
+        """By lane, for brokers whose destinations have partitions: destination and partition of messages by number."""
         self._kept: list[np.ndarray[Any, Any]] = []
         self._briefs: dict[int, Brief] = {}
         self._fresh: list[bytes] = []

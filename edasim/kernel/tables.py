@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .deliveries import Deliveries
 from .runlog import OUTCOMES, Fact
 
 if TYPE_CHECKING:
@@ -54,14 +55,15 @@ def messages(run: Run, chosen: np.ndarray[Any, Any] | None = None) -> pandas.Dat
         known = np.array([*names, None], dtype=object)  # the index -1 stands for none
         return pd.Series(known[indices], dtype="str")
 
+    destinations, partitions = _places(run, rows)
     columns: dict[str, Any] = {
         "event_id": told("id"),
         "type": told("type"),
         "source": told("source"),
         "subject": told("subject"),
         "broker": named((lane.broker for lane in run.lanes), rows.lane),
-        "destination": named((lane.destination for lane in run.lanes), rows.lane),
-        "partition": pd.Series([pd.NA] * len(rows), dtype="Int64"),
+        "destination": pd.Series(destinations, dtype="str"),
+        "partition": pd.Series(partitions, dtype="Int64"),
         "consumer": named(rows.consumers, rows.consumer),
         "group": named((lane.group or None for lane in run.lanes), rows.lane),
         "attempt": rows.attempt,
@@ -75,6 +77,18 @@ def messages(run: Run, chosen: np.ndarray[Any, Any] | None = None) -> pandas.Dat
         "trace_id": told("trace_id"),
     }
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def _places(run: Run, rows: Deliveries) -> tuple[list[str], list[int | None]]:
+    """Destination and partition of each row: those of its lane, or where the lane's broker says that the message is."""
+    found = {lane: where() for lane, where in run.log.placements.items()}
+    destinations: list[str] = []
+    partitions: list[int | None] = []
+    for lane, number in zip(rows.lane.tolist(), rows.number.tolist(), strict=True):
+        destination, partition = found.get(lane, {}).get(number, (run.lanes[lane].destination, None))
+        destinations.append(destination)
+        partitions.append(partition)
+    return destinations, partitions
 
 
 def facts(records: list[Fact]) -> pandas.DataFrame:

@@ -88,7 +88,7 @@ class Slot:
         message, self.message = self.message, None
         if message is None:
             return None
-        gone = self.service.acknowledge is Acknowledge.ON_DELIVERY
+        gone = self.service.acknowledge is Acknowledge.ON_DELIVERY or self.service.subscription.forgets
         self._log(now_s, message, DROPPED if gone else CRASHED)
         process, self._process = self._process, None
         if process is not None and process is not self.sim.env.active_process:

@@ -54,8 +54,12 @@ def batch_hash(before: bytes, columns: Sequence[Any], body: str) -> bytes:
 def verify(connection: sqlite3.Connection, read: ReadBody, seal: Seal | None = None) -> Alteration | None:
     """The first batch that does not fit, or None if the whole chain holds and leads over the seal.
 
+    Indices are checked by SQLite's own integrity check, so that each way of reading gives what the chain covers.
     `read` makes the events of a body, whose names must be those in `identities`.
     """
+    structure = connection.execute("pragma integrity_check(1)").fetchone()[0]
+    if structure != "ok":
+        return Alteration(0, 0, f"the structure of the file is damaged: {structure}")
     before, position, is_sealed = GENESIS, 0, seal is None
     for *columns, body, stored in connection.execute(_BATCHES):
         first, last = columns[0], columns[1]

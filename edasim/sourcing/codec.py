@@ -27,6 +27,7 @@ from .upcasting import Upcasters
 
 _USUAL = ("source", "type", "id", "subject", "time", "cause_id", "trace_id")
 _RARE = ("datacontenttype", "dataschema", "extensions", "sealed", "base64", "without_data")
+_rare = frozenset(_RARE)
 _columns_of = attrgetter(
     *("source", "type", "id", "subject", "time", "cause_id", "correlation_id"),
     *("datacontenttype", "dataschema", "extensions", "has_data", "data"),
@@ -52,7 +53,8 @@ class Codec:
         for name, column in zip((*_USUAL, *_RARE[:2]), named, strict=True):
             _add(columns, name, column)
         if any(extensions):
-            _add(columns, "extensions", tuple([_plain_extensions(event) for event in events]))
+            plain = [_plain_extensions(event) for event in events]
+            columns["extensions"] = plain if len(plain) > 1 else plain[0]  # True and 1 are equal, so nothing is joined
         data = list(values)
         if self._vault.has_personal_types:
             self._seal(columns, events, data)
@@ -74,13 +76,12 @@ class Codec:
             raise
         return text
 
-    def events(self, body: str, first: int, last: int, wanted: range) -> list[Event]:
-        """The events at the `wanted` positions of a body that holds those from `first` to `last`.
+    def events(self, body: str, told: Any, first: int, last: int, wanted: range) -> list[Event]:
+        """The events at the `wanted` positions of a body that holds those from `first` to `last`; `told` is it parsed.
 
         They come in the newest versions that the store's upcasters know.
         """
-        told = _decode(body)
-        made = self._made(told, body, last - first + 1)
+        made = self._made(body, told, last - first + 1)
         if len(wanted) < len(made):
             made = made[wanted.start - first : wanted.stop - first]
         type_, types = told["type"], self.upcasters.types
@@ -91,33 +92,20 @@ class Codec:
 
     def as_written(self, body: str, count: int) -> list[Event]:
         """The events of a body in the versions in which they were written."""
-        return self._made(_decode(body), body, count)
+        return self._made(body, parsed([body])[0], count)
 
-    def _made(self, told: Any, body: str, count: int) -> list[Event]:
+    def _made(self, body: str, told: Any, count: int) -> list[Event]:
         data = told["data"]
-        lists = sum(column.__class__ is list for column in told.values())
-        if body.count("[") > lists:
-            data = [_frozen(value) for value in data]
-        columns = (_spread(told.get(name), count) for name in _USUAL)
-        made: list[Event] = []
-        add = made.append
-        for source, type_, id_, subject, time, cause_id, trace_id, value in zip(*columns, data, strict=False):
-            event: Any = _make(_Fields)
-            event.type = type_
-            event.id = id_
-            event.source = source
-            event.subject = subject
-            event.time = time
-            event.datacontenttype = None
-            event.dataschema = None
-            event.data = value
-            event.has_data = True
-            event.extensions = _no_extensions
-            event.cause_id = cause_id
-            event.correlation_id = trace_id
-            event.__class__ = Event
-            add(event)
-        return made if told.keys().isdisjoint(_RARE) else self._completed(made, told, count)
+        if body.count("[") > 1:
+            lists = [column for column in told.values() if column.__class__ is list]
+            if body.count("[") > len(lists):
+                data = [_frozen(value) for value in data]
+        get = told.get
+        if count == 1:  # all columns are single values, but for the data
+            made = [_event(*[*map(get, _USUAL), data[0]])]
+        else:
+            made = list(map(_event, *[_spread(get(name), count) for name in _USUAL], data))
+        return made if _rare.isdisjoint(told) else self._completed(made, told, count)
 
     def _completed(self, made: list[Event], told: Any, count: int) -> list[Event]:
         """Adds what few events have: content type, schema, extensions, sealed fields, bytes, no data."""
@@ -145,6 +133,41 @@ class Codec:
             if fields:
                 data[place] = sealed(self._vault, event.subject, str(event.id), fields, event.data)
                 columns.setdefault("sealed", {})[event.type] = list(fields)
+
+
+def parsed(bodies: Sequence[str]) -> list[Any]:
+    """Several bodies, parsed at once."""
+    found: list[Any] = _decode(f"[{','.join(bodies)}]")
+    return found
+
+
+def _event(
+    source: str,
+    type_: str,
+    id_: str,
+    subject: str | None,
+    time: str | None,
+    cause_id: str | None,
+    trace_id: str | None,
+    data: Any,
+) -> Event:
+    """An event of values that were checked when it was written."""
+    event: Any = _make(_Fields)
+    event.type = type_
+    event.id = id_
+    event.source = source
+    event.subject = subject
+    event.time = time
+    event.datacontenttype = None
+    event.dataschema = None
+    event.data = data
+    event.has_data = True
+    event.extensions = _no_extensions
+    event.cause_id = cause_id
+    event.correlation_id = trace_id
+    event.__class__ = Event
+    made: Event = event
+    return made
 
 
 def _add(columns: dict[str, Any], name: str, column: Sequence[Any]) -> None:

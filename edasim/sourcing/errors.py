@@ -59,7 +59,8 @@ def told_plainly(path: Path | None) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        name = str(getattr(error, "sqlite_errorname", ""))
+        is_no_text = str(error).startswith("Could not decode")
+        name = "SQLITE_CORRUPT" if is_no_text else str(getattr(error, "sqlite_errorname", ""))
         for prefix, (problem, remedy) in _REMEDIES.items():
             if name.startswith(prefix):
                 where = "memory" if path is None else str(path)

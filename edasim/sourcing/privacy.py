@@ -1,5 +1,4 @@
-"""Personal data that can be erased though facts stay: sealed with a key per subject, erased by destroying the key
-(ES-08).
+"""Personal data that can be erased though events stay: a key per subject, destroyed on demand (ES-08).
 
 `Personal` says which fields of which event types are personal. They are written encrypted (AES-256 in Galois counter
 mode, NIST SP 800-38D, a fresh nonce for each field, bound to the event's id and the field's name) under a key that

@@ -25,7 +25,7 @@ from ..events import Event
 from ..events.attributes import check_string
 from . import chain, privacy
 from .appending import Appended, Appender
-from .codec import Codec
+from .codec import Codec, parsed
 from .errors import told_plainly
 from .query import PAGE, Batch, Query, Recorded
 from .schema import Access, open_file
@@ -178,10 +178,10 @@ class EventStore:
             with self._lock, told_plainly(self.path):
                 sql, values = query.page(after, up_to, types, backward, limit)
                 rows = self._connection.execute(sql, values).fetchall()
-            for row in rows:
+            for row, told in zip(rows, parsed([row[-1] for row in rows]), strict=True):
                 first, last = row[0], row[1]
                 positions = range(max(first, after + 1), min(last, up_to) + 1)
-                batch = query.chosen(row, positions, self._codec.events(row[-1], first, last, positions))
+                batch = query.chosen(row, positions, self._codec.events(row[-1], told, first, last, positions))
                 if batch.events:
                     yield batch
             if len(rows) < limit:
@@ -252,7 +252,11 @@ class EventStore:
     def verify(self, seal: chain.Seal | None = None) -> chain.Alteration | None:
         """The first place where the stored history was altered, or None if it holds (and leads over the seal)."""
         with self._lock, told_plainly(self.path):
-            return chain.verify(self._connection, self._codec.as_written, seal)
+            self._connection.text_factory = lambda raw: raw.decode(errors="replace")  # damaged texts are to be found
+            try:
+                return chain.verify(self._connection, self._codec.as_written, seal)
+            finally:
+                self._connection.text_factory = str
 
     def erase(self, subject: str, *, actor: str | None = None, reason: str | None = None) -> bool:
         """Destroys the key of a subject: its personal data is gone from the file; False if it had no key (any more).

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from edasim import Event, MemoryBus, Service, Simulation, Source, load, times
+from edasim import Event, MemoryBus, RabbitMQ, Service, Simulation, Source, load, times
 from edasim.brokers import Capability
 from edasim.brokers.base import Destination, RunningBroker, Subscription
 from edasim.kernel import Run
@@ -68,7 +68,51 @@ class InMemory:
         return made
 
 
-ADAPTERS: list[Adapter] = [InMemory()]
+@dataclass(frozen=True)
+class OnRabbitMQ:
+    """RabbitMQ: a topic exchange for each destination, a queue with its bindings for each subscription."""
+
+    name: str = "rabbitmq"
+    capabilities: frozenset[Capability] = RabbitMQ.capabilities
+    drops: Mapping[str, str] = field(default_factory=lambda: {"reject-publish": "newest", "drop-head": "oldest"})
+
+    def start(self, sim: Simulation) -> RunningBroker:
+        return RabbitMQ().start(sim)
+
+    def destination(self, broker: Any, name: str) -> Destination:
+        return broker.declare_exchange(name, type="topic")
+
+    def subscription(
+        self,
+        broker: Any,
+        destination: Any,
+        name: str,
+        *,
+        types: list[str] | None = None,
+        capacity: int | None = None,
+        overflow: str | None = None,
+        attempts: int | None = None,
+        dead_letters: Any = None,
+    ) -> Subscription:
+        given = {
+            "type": None if attempts is None else "quorum",
+            "delivery_limit": None if attempts is None else attempts - 1,
+            "max_length": capacity,
+            "overflow": overflow,
+            "dead_letter_exchange": None if dead_letters is None else dead_letters.name,
+        }
+        queue = broker.declare_queue(name, **{word: wish for word, wish in given.items() if wish is not None})
+        for key in ["#"] if types is None else types:
+            queue.bind(destination, key)
+        made: Subscription = queue.consume(prefetch=1)
+        return made
+
+    def link(self, source: Any, target: Any) -> None:
+        """By a rule of the broker, what is published to `source` goes on to `target`."""
+        target.bind(source, "#")
+
+
+ADAPTERS: list[Adapter] = [InMemory(), OnRabbitMQ()]
 
 PROMISED: set[Capability] = set()
 """The capabilities for which there are tests."""

@@ -179,6 +179,22 @@ def test_one_taker_sees_the_messages_of_each_publisher_in_their_order(stage):
         assert [event for event in done if event.startswith(publisher)] == ids(20, publisher)
 
 
+# ------------------------------------------------------------------------------------------------ routing
+
+
+@promise(Capability.ROUTING)
+def test_the_broker_routes_on_by_a_rule_and_each_queue_gets_one_copy(stage):
+    first, second = stage.destination("first"), stage.destination("second")
+    stage.adapter.link(first, second)
+    stage.adapter.link(second, first)
+    stage.work(stage.subscription(first, "near"), name="near-service")
+    stage.work(stage.subscription(second, "far"), name="far-service")
+    stage.publish(first, 5)
+    run = stage.sim.run()
+    assert done_by(run, "near") == done_by(run, "far") == ids(5)
+    assert len(run.messages()) == 10
+
+
 # ------------------------------------------------------------------------------------------------ what is declared
 
 

@@ -387,7 +387,7 @@ def refuse_at_once():
 
 
 def unknown_name():
-    raise UnknownNameError("queue", "mial", ["mail", "orders"])
+    raise UnknownNameError("queue", "mall", ["mail", "orders"])
 
 
 @pytest.mark.parametrize("fail", [refuse_at_once, unknown_name])

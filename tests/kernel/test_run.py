@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -266,7 +267,7 @@ def test_a_line_is_found_by_subscription_and_by_service(run):
     summary = run.summary()
     assert summary["checks"] is summary["check"]
     with pytest.raises(UnknownNameError, match="did you mean 'checks'"):
-        summary["cheks"]
+        summary["check5"]
 
 
 # ------------------------------------------------------------------------------------------------ begin and end
@@ -440,6 +441,17 @@ def test_the_fingerprint_is_the_same_in_processes_with_different_hash_seeds():
     first, second = told("1"), told("2")
     assert first == second
     assert len(first.strip()) == 16
+
+
+def test_the_fingerprint_covers_the_version_and_does_without_one(monkeypatch):
+    def not_installed(name):
+        raise PackageNotFoundError(name)
+
+    told = set()
+    for version in (lambda name: "1.0", lambda name: "1.1", not_installed):
+        monkeypatch.setattr("edasim.kernel.fingerprint.version", version)
+        told.add(Simulation().run().fingerprint())
+    assert len(told) == 3
 
 
 class Told:

@@ -231,7 +231,7 @@ def test_what_an_occasion_makes_is_an_event(sim, topic, made):
     assert (caught.value.field, caught.value.value, caught.value.at_s) == ("Source.event", made, 2.0)
 
 
-class OwnLoad:
+class OwnArrivals:
     """Arrivals of the user's own, which may go back in time."""
 
     mean_per_s, endless = 1.0, False
@@ -263,7 +263,7 @@ class OwnTimes:
 
 def test_loads_and_times_of_ones_own_are_as_good(sim, topic):
     Service("srv", of=topic.subscribe(), service_time=OwnTimes(0.5))
-    Source("src", load=OwnLoad(0.0, 1.0, 1.0), to=topic)
+    Source("src", load=OwnArrivals(0.0, 1.0, 1.0), to=topic)
     assert sim.run().deliveries.finished_s.tolist() == [0.5, 1.5, 2.0]
 
 
@@ -271,7 +271,7 @@ def test_loads_and_times_of_ones_own_are_as_good(sim, topic):
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_a_load_of_ones_own_that_goes_back_in_time_is_found(sim, topic, times_s, wrapped):
     topic.subscribe()
-    own = OwnLoad(*times_s)
+    own = OwnArrivals(*times_s)
     sim.at(0.0, lambda: Source("src", load=load.First(load=own, count=5) if wrapped else own, to=topic))
     with pytest.raises(StateError, match="give finite instants that never decrease") as caught:
         sim.run()
@@ -291,4 +291,4 @@ def test_the_house_watches_only_what_is_not_its_own():
     assert is_of_the_house(load.Renewal(gap=times.Exponential(mean_s=1.0)))
     assert not is_of_the_house(OwnTimes(1.0))
     assert not is_of_the_house(load.Renewal(gap=OwnTimes(1.0)))
-    assert not is_of_the_house(load.First(load=OwnLoad(1.0), count=1))
+    assert not is_of_the_house(load.First(load=OwnArrivals(1.0), count=1))

@@ -214,6 +214,31 @@ def test_every_event_comes_back_as_it_was(data: object, extension: object) -> No
     assert (repr(back), back.has_data) == (repr(given_), given_.has_data)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["t", "u"]), st.none() | st.sampled_from(["x", "y"]), JSON, st.sampled_from([None, 1, True])
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_every_batch_comes_back_as_it_was(told: list[tuple[str, str | None, object, object]]) -> None:
+    events = [
+        Event(
+            type=type_, id=str(n), source=f"/{type_}", subject=subject, data=data, cause_id=subject,
+            extensions={} if extra is None else {"e": extra},  # type: ignore[dict-item]
+        )
+        for n, (type_, subject, data, extra) in enumerate(told)
+    ]  # fmt: skip
+    store = EventStore()
+    store.append("s", events)
+    assert [repr(recorded.event) for recorded in store.read()] == [repr(event) for event in events]
+    assert not store.append("s", events, expected=0).is_new
+    assert store.verify() is None
+
+
 def test_data_that_comes_back_is_frozen_at_every_depth(store: EventStore) -> None:
     store.append("s", [event(data={"items": [{"n": [1]}]})])
     data = store.at(1).event.data

@@ -52,54 +52,66 @@ class Place:
 
 
 class Claim:
-    """What one member reads of one partition: `next` is what it starts next, `fetched` the end of what it polled."""
+    """What one member reads of one partition, from `next` on; while it is `active`, the record before that is in work.
+
+    `waiting` records were polled and wait until the one in work is done. From `fresh_from` on nobody has ever started
+    a record. `plain` claims need nothing but the next record; the others take the longer way.
+    """
 
     __slots__ = (
-        *("active", "fetched", "granted", "in_batch", "log", "member", "next", "place", "polled_s", "revoked"),
-        *("smooth", "working_at"),
+        *("active", "base", "fresh_from", "granted", "log", "member", "next", "place", "plain", "records", "revoked"),
+        "waiting",
     )
 
-    def __init__(self, place: Place, member: Member, position: int) -> None:
+    def __init__(self, place: Place, member: Member, position: int, *, plain: bool) -> None:
         self.place = place
         self.log = place.log
+        self.records = place.log.records
+        self.base = place.log.base
         self.member = member
         self.next = position
-        self.fetched = position
-        self.working_at = position
+        self.fresh_from = place.started
+        self.waiting = 0
         self.active = False
-        self.in_batch = False
         self.granted = True
         self.revoked = False
-        self.smooth = False
-        self.polled_s = 0.0
+        self.plain = plain
 
     @property
     def finished(self) -> int:
         """The offset up to which everything is processed."""
-        return self.working_at if self.active else self.next
+        return self.next - 1 if self.active else self.next
 
-    def appended(self, now_s: float) -> None:
-        """There is more to read: a member that waits in poll gets it."""
-        if self.member.parked:
-            self.member.wake(now_s, self)
+    def more(self, now_s: float, records: int) -> None:
+        """So many more records can be read: a member that waits in poll gets them."""
+        self.member.there_is_more(now_s, self, records)
+
+    def log_begins_at(self, offset: int) -> None:
+        """Records before an offset were deleted; who has not read them yet is out of range."""
+        self.base = offset
+        if self.next < offset:
+            self.plain = False
+
+    def note_started(self) -> None:
+        """Tells the place how far records were started."""
+        self.place.started = max(self.place.started, self.next)
 
     def begin(self, now_s: float, *, committed_only: bool) -> Message | None:
-        """The next record of what was polled, or None if nothing of it is left."""
+        """The next record that can be read, or None."""
         log = self.log
-        while self.next < self.fetched:
+        end = log.visible(committed_only=committed_only)
+        while self.next < end:
             offset = self.next
             self.next = offset + 1
             record = log.at(offset, committed_only=committed_only)
             if record is not None:
-                self.working_at = offset
-                return self.place.start(offset, now_s, record)
+                started = self.place.start(offset, now_s, record)
+                self._tell_owner(offset)
+                return started
         return None
 
-    def back_to(self, offset: int) -> None:
-        """Reads again from an offset."""
-        self.next = offset
-        self.fetched = max(self.fetched, offset) if self.in_batch else offset
-
-    def describe(self) -> dict[str, Any]:
-        """For facts and pictures."""
-        return {"topic": self.log.topic, "partition": self.log.number, "position": self.next}
+    def _tell_owner(self, offset: int) -> None:
+        """Who was put out of the group may start records that their present owner has still before it."""
+        owner = self.place.claim
+        if owner is not None and owner is not self and owner.fresh_from <= offset:
+            owner.fresh_from = offset + 1

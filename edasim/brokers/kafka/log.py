@@ -19,8 +19,11 @@ from ..base import Message
 class Reader(Protocol):
     """A member's claim on a partition: told when there is more to read."""
 
-    def appended(self, now_s: float) -> None:
-        """There is more to read."""
+    def more(self, now_s: float, records: int) -> None:
+        """So many more records can be read."""
+
+    def log_begins_at(self, offset: int) -> None:
+        """Records before an offset were deleted."""
 
 
 class PartitionLog:
@@ -72,10 +75,10 @@ class PartitionLog:
             return None
         return self.records[offset - self.base]
 
-    def tell_readers(self, now_s: float) -> None:
+    def tell_readers(self, now_s: float, records: int) -> None:
         """There is more to see."""
         for reader in tuple(self.readers):
-            reader.appended(now_s)
+            reader.more(now_s, records)
 
     def offset_at(self, at_s: float) -> int:
         """The offset of the first record that was appended at `at_s` or later; the end if there is none."""
@@ -102,6 +105,8 @@ class PartitionLog:
         self.gone.extend(record[0] for _, record in deleted)
         del self.records[: offset - self.base]
         self.base = offset
+        for reader in self.readers:
+            reader.log_begins_at(offset)
         self.aborted = {each for each in self.aborted if each >= offset}
         for at, _ in deleted:
             self.keys.pop(at, None)

@@ -1,16 +1,16 @@
 """Receiving by hand in RabbitMQ's words: delivery tags, and channels that a mistake closes.
 
 Follows confirms.md of rabbitmq-website (versioned_docs/version-3.13) and what was measured on RabbitMQ 3.10.8 (table
-rabbitmq/errors): a tag belongs to its channel, counts from 1, and is good once. Left out: `basic.get`.
+rabbitmq/errors): a tag belongs to its channel, counts from 1, and is good once.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...kernel.runlog import REQUEUED
+from ...kernel.runlog import DONE, FAILED, REQUEUED
 from ..base import Message
-from ..by_hand import Delivery, Receive
+from ..by_hand import Held
 from .deaths import Deaths
 from .errors import ChannelError, PreconditionFailedError
 from .ready import Properties
@@ -20,19 +20,7 @@ if TYPE_CHECKING:
     from .subscription import Consumption
 
 
-class RabbitReceive(Receive):
-    """Triggers with the next `RabbitDelivery`; see `by_hand.Receive`."""
-
-    subscription: Consumption
-
-    def take(self, now_s: float, message: Message) -> None:
-        """The queue hands over a message."""
-        delivery = RabbitDelivery(self.subscription, self.name, now_s, message)
-        self.subscription.hold(delivery)
-        self.subscription.sim.env.wake(self, delivery)
-
-
-class RabbitDelivery(Delivery):
+class RabbitDelivery(Held):
     """One delivery on a channel: settle it with `ack`, `nack` or `reject`, once.
 
     `tag` is its number on the channel, `redelivered` whether it was delivered before. `properties` are those that the
@@ -47,7 +35,6 @@ class RabbitDelivery(Delivery):
         self.channel_of.last_tag += 1
         self.tag = self.channel_of.last_tag
         self.properties: Properties = subscription.queue.unacknowledged[id(message)].properties
-        self.delivered_s = subscription.delivered_s(message)
 
     @property
     def redelivered(self) -> bool:
@@ -59,13 +46,19 @@ class RabbitDelivery(Delivery):
         """The message's death record (`x-death`), the latest first."""
         return self.properties.deaths
 
+    def ack(self) -> None:
+        """The work is done: the queue may forget the message."""
+        self._settle("acknowledged")
+        self._log(DONE)
+        self._subscription.acknowledge(self._now_s, self._message)
+
     def nack(self, *, requeue: bool = True) -> None:
         """Refuses: the message is requeued, or rejected without `requeue`."""
         if not requeue:
             return self.reject()
         self._settle("refused")
         outcome = self._subscription.requeue(self._now_s, self._message)
-        return self._log(outcome)
+        return self._log(REQUEUED if outcome == FAILED else outcome)
 
     def reject(self, *, requeue: bool = False) -> None:
         """Rejects: the message becomes a dead letter, or is gone if the queue has no dead letter exchange."""
@@ -73,6 +66,12 @@ class RabbitDelivery(Delivery):
             return self.nack()
         self._settle("rejected")
         return self._log(self._subscription.put_aside(self._now_s, self._message))
+
+    def settle_automatically(self) -> None:
+        """The broker forgot the message when it sent it."""
+        self._settled_as = "acknowledged when it was sent"
+        self._log(DONE)
+        self._subscription.acknowledge(self._now_s, self._message)
 
     def lose_channel(self, reason: str) -> None:
         """The channel is closed; the queue takes the message back."""
@@ -120,7 +119,8 @@ class Channel:
 
     def close(self) -> None:
         """Closes it: all that it holds goes back to the queue at once. Closing it again does nothing."""
-        self._subscription.close(self._consumer, "closed by its user")
+        if self.is_open:
+            self._subscription.disconnect(self._consumer.name)
 
     def _open(self) -> list[RabbitDelivery]:
         return self._subscription.in_hand(self._consumer)

@@ -1,9 +1,10 @@
 """Consumers of a queue, and whose turn it is.
 
-Follows rabbit_queue_consumers.erl of rabbitmq-server: consumers with a place in the round are served in turn, the highest
-consumer priority first; one that is found full loses its place and comes back behind all others when it has room. With
-a single active consumer only the first that registered is served, full or not; when it leaves, the next one is. Here
-every consumer has a channel of its own. Left out: credit flow between queue and channel.
+Follows rabbit_queue_consumers.erl of rabbitmq-server and consumer-priority.md of rabbitmq-website: consumers with
+a place in the round are served in turn, the highest consumer priority first; one that is found full loses its place and
+comes back behind all others when it has room. With a single active consumer only the first that registered is served,
+full or not; when it leaves, the next one is. Here every consumer has a channel of its own. Left out: credit flow
+between queue and channel.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class SingleActive:
 
     def leave(self, consumer: Consumer) -> None:
         """A consumer is gone."""
-        del self._registered[consumer]
+        self._registered.pop(consumer, None)
 
     def has_room(self, consumer: Consumer) -> None:
         """It need not be told."""

@@ -1,7 +1,7 @@
 """What RabbitMQ answers to a wrong request: an error that closes the channel, with a code and its name.
 
-Follows the reply codes of AMQP 0-9-1 and the texts measured on RabbitMQ 3.10.8 (table rabbitmq/errors). Left out: errors
-that close the whole connection.
+Follows the reply codes of AMQP 0-9-1 and the texts measured on RabbitMQ 3.10.8 (table rabbitmq/errors). Left out:
+errors that close the whole connection.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NotFoundError(ChannelError):
 
 
 class PreconditionFailedError(ChannelError):
-    """A delivery tag that is not open on this channel, arguments that differ or are wrong, an acknowledgement too late."""
+    """A delivery tag that is not open on this channel, or arguments that differ or are wrong."""
 
     code = 406
     reply = "PRECONDITION_FAILED"

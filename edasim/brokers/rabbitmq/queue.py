@@ -2,9 +2,9 @@
 
 Follows what was measured on RabbitMQ 3.10.8 (tables rabbitmq/dispatch, requeue_position, expiry_deadletter_length,
 ordering_and_routing), rabbit_amqqueue_process.erl of rabbitmq-server (`requeue_and_run`, `will_overflow`) and
-versioned_docs/version-3.13 of rabbitmq-website: ttl.md, maxlength/index.md, dlx.md, consumers.md. Expiry acts at the head
-of the queue only. A requeued message keeps its time of expiry. What a lost channel held comes back at once, all of it
-before any of it is sent again. Left out: the overshoot of a quorum queue that rejects, `basic.get`, purging.
+versioned_docs/version-3.13 of rabbitmq-website: ttl.md, maxlength/index.md, dlx.md, consumers.md. Expiry acts at the
+head of the queue only. A requeued message keeps its time of expiry. What a lost channel held comes back at once, all
+of it before any of it is sent again. Left out: the overshoot of a quorum queue that rejects, purging.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class QueueState:
         self.unacknowledged: dict[int, Entry] = {}
         self.consumers: dict[Consumer, None] = {}
         self.is_deleted = False
+        self.unused_since_s = 0.0
         self._turns: Turns = SingleActive() if arguments.single_active_consumer else RoundRobin()
         self._next_place = count().__next__
         self._coming_back: dict[int, Entry] = {}
@@ -110,6 +111,16 @@ class QueueState:
                 return
             self._deliver(now_s, consumer, ready.pop())
 
+    def send_head(self, now_s: float, consumer: Consumer) -> bool:
+        """Sends the message at the head to a consumer that asks for it; whether there was one."""
+        if self._coming_back:
+            self.take_back(now_s)
+        self.dispatch(now_s)
+        if not len(self.ready):
+            return False
+        self._deliver(now_s, consumer, self.ready.pop())
+        return True
+
     def _deliver(self, now_s: float, consumer: Consumer, entry: Entry) -> None:
         message = entry.message
         entry.consumer = consumer
@@ -130,7 +141,7 @@ class QueueState:
             return self._coming_back.pop(id(message), None)
         consumer: Consumer = entry.consumer
         consumer.held -= 1
-        if consumer.full:
+        if consumer.full and consumer.limit != 0:
             self._turns.has_room(consumer)
         return entry
 
@@ -165,8 +176,11 @@ class QueueState:
     # ------------------------------------------------------------------------------------------ consumers
 
     def join(self, now_s: float, consumer: Consumer) -> None:
-        """A consumer registers."""
+        """A consumer registers; one that only polls gets no turn."""
         self.consumers[consumer] = None
+        if consumer.limit == 0:
+            consumer.full = True
+            return
         self._turns.join(consumer)
         self._tell_active(now_s, consumer)
 

@@ -1,8 +1,9 @@
 """The words in which queues and exchanges are declared, as frozen values; equal declarations are the same declaration.
 
-Follows the optional arguments of RabbitMQ 3.10 to 3.13 (rabbitmq-website, versioned_docs/version-3.13: queues.md, ttl.md,
-maxlength/index.md, dlx.md, priority.md, quorum-queues/index.md). Times are in seconds here, in milliseconds there. Left
-out: lazy mode and lengths in bytes (a message has no size here), policies, exclusive and auto-delete queues.
+Follows the optional arguments of RabbitMQ 3.10 to 3.13 (rabbitmq-website, versioned_docs/version-3.13: queues.md,
+ttl.md, maxlength/index.md, dlx.md, priority.md, quorum-queues/index.md). Times are in seconds here, in milliseconds
+there. Left out: lazy mode and lengths in bytes (a message has no size here), policies, exclusive and auto-delete
+queues.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ class QueueArguments:
             if not self.durable:
                 raise self._cannot("durable", "a quorum queue is always durable")
             if self.max_priority is not None:
-                raise self._cannot("max_priority", "a quorum queue has no priorities (RabbitMQ 3.x); use a classic queue")
+                raise self._cannot(
+                    "max_priority", "a quorum queue has no priorities (RabbitMQ 3.x); use a classic queue"
+                )
             if self.overflow is Overflow.REJECT_PUBLISH_DLX:
                 raise self._cannot("overflow", "a quorum queue drops its head or rejects without a dead letter")
         elif self.delivery_limit is not None:

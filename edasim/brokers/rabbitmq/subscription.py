@@ -1,7 +1,7 @@
 """Consuming from a queue: takers of one name are one consumer on a channel of its own.
 
-A taker that is free for the first time registers its consumer (`basic.consume`); the queue then sends messages ahead, up
-to the prefetch bound, and takers take them from the consumer's buffer. When the last taker of a consumer withdraws,
+A taker that is free for the first time registers its consumer (`basic.consume`); the queue then sends messages ahead,
+up to the prefetch bound, and takers take them from the consumer's buffer. When the last taker of a consumer withdraws,
 its channel is closed and the queue takes back all that it held. A service whose channel was closed by the broker
 connects anew at once. Follows confirms.md and consumers.md of rabbitmq-website (versioned_docs/version-3.13). Left out:
 several consumers on one channel, and prefetch per channel (`global`).
@@ -10,17 +10,16 @@ several consumers on one channel, and prefetch per channel (`global`).
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from ...errors import StateError
-from ...kernel.runlog import DROPPED, REQUEUED
+from ...kernel.runlog import DROPPED, FAILED, REQUEUED
 from ..base import Message, Taker
-from ..by_hand import Delivery, Receive
-from .by_hand import Channel, RabbitDelivery, RabbitReceive
+from ..by_hand import Held, Receive
+from .by_hand import Channel, RabbitDelivery
 from .consumers import Consumer
-from .queue import UNBOUNDED_QUORUM_PREFETCH
-from .settings import QueueType
+from .errors import ChannelError
 
 if TYPE_CHECKING:
     from .destinations import Queue
@@ -44,27 +43,27 @@ class Consumption:
     """A subscription: consumers of one queue, with one prefetch bound, priority and way to acknowledge."""
 
     def __init__(
-        self, queue: Queue, *, prefetch: int, priority: int, acknowledgement: Acknowledgement, on_failure: Refusal
+        self,
+        queue: Queue,
+        *,
+        limit: int | None,
+        priority: int = 0,
+        acknowledgement: Acknowledgement = Acknowledgement.MANUAL,
+        on_failure: Refusal = Refusal.REQUEUE,
     ) -> None:
         self.queue = queue
         self.sim = queue.sim
         self.name = queue.name
         self.lane = queue.lane
         self.priority = priority
-        self.acknowledgement = acknowledgement
         self.on_failure = on_failure
-        self.limit = self._limit(prefetch)
+        self.forgets = acknowledgement is Acknowledgement.AUTOMATIC
+        self.delivered_s: Callable[[Message], float] | None = self._delivered_s
+        self.limit = limit
         self._consumers: dict[str, Consumer] = {}
         self._held: dict[RabbitDelivery, None] = {}
         self._disconnected: dict[Taker, None] = {}
         self.sim.on_end(lambda _now_s: [delivery.open_row() for delivery in self._held])
-
-    def _limit(self, prefetch: int) -> int | None:
-        if self.acknowledgement is Acknowledgement.AUTOMATIC:
-            return None
-        if self.queue.arguments.type is QueueType.QUORUM:
-            return min(prefetch or UNBOUNDED_QUORUM_PREFETCH, UNBOUNDED_QUORUM_PREFETCH)
-        return prefetch or None
 
     # ------------------------------------------------------------------------------------------ takers
 
@@ -81,8 +80,7 @@ class Consumption:
         if entry is None:
             self._tell_late(taker.name, now_s)
             return self._next(taker, now_s)
-        if self.acknowledgement is Acknowledgement.MANUAL:
-            queue.broker.tell_settled(now_s, message)
+        queue.broker.tell_settled(now_s, message)
         if len(queue.ready):
             queue.dispatch(now_s)
         consumer: Consumer = entry.consumer
@@ -127,22 +125,26 @@ class Consumption:
         """A handler failed: requeued or rejected, as `on_failure` says. Returns the outcome for the log."""
         if self.on_failure is Refusal.REJECT:
             return self.put_aside(now_s, message)
+        return self.requeue(now_s, message)
+
+    def requeue(self, now_s: float, message: Message) -> int:
+        """Refused, to be delivered again. Returns the outcome for the log."""
         entry = self.queue.settle(message)
-        if entry is None or self.acknowledgement is Acknowledgement.AUTOMATIC:
-            return REQUEUED if entry is None else DROPPED
+        if entry is None or self.forgets:
+            return FAILED
         return self.queue.requeue(now_s, entry)
 
     def put_aside(self, now_s: float, message: Message) -> int:
         """Rejected without requeueing: a dead letter, or gone. Returns the outcome for the log."""
         entry = self.queue.settle(message)
-        if entry is None or self.acknowledgement is Acknowledgement.AUTOMATIC:
-            return REQUEUED if entry is None else DROPPED
+        if entry is None or self.forgets:
+            return FAILED
         return self.queue.reject(now_s, entry)
 
     def give_back(self, now_s: float, messages: Sequence[Message]) -> None:
         """What takers held comes back; what their closed channel has returned already is left as it is."""
-        entries = [entry for message in messages if (entry := self.queue.settle(message)) is not None]
-        if self.acknowledgement is Acknowledgement.MANUAL and entries:
+        entries = [entry for each in messages if self.knows(each) and (entry := self.queue.settle(each)) is not None]
+        if entries and not self.forgets:
             self.queue.bring_back(now_s, entries)
 
     def withdraw(self, taker: Taker) -> None:
@@ -158,8 +160,8 @@ class Consumption:
         if not (consumer.takers or consumer.idle or in_hand):
             self.close(consumer, "connection lost")
 
-    def delivered_s(self, message: Message) -> float:
-        """When a message that a taker holds was sent to its consumer, in simulated seconds."""
+    def _delivered_s(self, message: Message) -> float:
+        """When a message that a taker takes was sent to its consumer, in simulated seconds."""
         return self.queue.unacknowledged[id(message)].delivered_s
 
     # ------------------------------------------------------------------------------------------ channels
@@ -171,12 +173,13 @@ class Consumption:
             return
         del self._consumers[consumer.name]
         held = self.queue.leave(now_s, consumer)
-        manual = self.acknowledgement is Acknowledgement.MANUAL
+        manual = not self.forgets
         for entry in consumer.buffer:
             self.queue.log_untouched(now_s, entry, REQUEUED if manual else DROPPED)
         for delivery in [each for each in self._held if each.channel_of is consumer]:
             delivery.lose_channel(reason)
         consumer.buffer.clear()
+        consumer.idle.clear()
         self.sim.log.fact(
             now_s,
             "channel_closed",
@@ -187,6 +190,8 @@ class Consumption:
         )
         if manual and held:
             self.queue.bring_back(now_s, held)
+        for entry in held if not manual else ():
+            self.queue.broker.tell_settled(now_s, entry.message)
         self.queue.broker.watch_unused(now_s, self.queue)
 
     def close_and_reconnect(self, consumer: Consumer, reason: str) -> None:
@@ -205,6 +210,11 @@ class Consumption:
         for taker in waiting:
             self.ready(taker, now_s)
 
+    def disconnect(self, name: str) -> None:
+        """The consumer of that name closes its channel, if it has one; all that it held goes back at once."""
+        if name in self._consumers:
+            self.close_and_reconnect(self._consumers[name], "closed by its user")
+
     def consumers(self) -> list[Consumer]:
         """Those that are registered."""
         return list(self._consumers.values())
@@ -214,13 +224,13 @@ class Consumption:
 
     # ------------------------------------------------------------------------------------------ by hand
 
-    def receive(self, *, consumer: str = "by-hand") -> RabbitReceive:
+    def receive(self, *, consumer: str = "by-hand") -> Receive:
         """An event for your own process: `delivery = yield consumption.receive(consumer="ann")`.
 
-        Receives of one name share a channel, which is opened by the first and closed by `channel(name).close()`, or
-        when a receive is given up and the name holds nothing.
+        Receives of one name share a channel, which is opened by the first and closed by `disconnect(name)`, or when
+        a receive is given up and the name holds nothing.
         """
-        return RabbitReceive(self, consumer)
+        return Receive(self, consumer, RabbitDelivery)
 
     def channel(self, name: str) -> Channel:
         """The channel of the consumer of that name, which must have received or be receiving."""
@@ -246,10 +256,40 @@ class Consumption:
         """The deliveries that a channel's user holds, in the order of their tags."""
         return [delivery for delivery in self._held if delivery.channel_of is consumer]
 
-    def hold(self, delivery: Delivery) -> None:
-        """Notes that a process holds a delivery."""
-        self._held[cast("RabbitDelivery", delivery)] = None
+    def hold(self, delivery: Held) -> None:
+        """Notes that a process holds a delivery, unless the broker has forgotten it already."""
+        mine = cast("RabbitDelivery", delivery)
+        if self.forgets:
+            mine.settle_automatically()
+        else:
+            self._held[mine] = None
 
-    def let_go(self, delivery: Delivery) -> None:
+    def let_go(self, delivery: Held) -> None:
         """Notes that a process has settled a delivery."""
         del self._held[cast("RabbitDelivery", delivery)]
+
+
+class Polling(Consumption):
+    """Reads a queue message by message (`basic.get`) instead of being sent what is ready."""
+
+    def __init__(self, queue: Queue) -> None:
+        super().__init__(queue, limit=0)
+
+    def get(self, *, channel: str = "by-hand") -> RabbitDelivery | None:
+        """The message at the head of the queue, on the channel of that name, or None if there is none."""
+        queue, now_s = self.queue, float(self.sim.env.now)
+        if not queue.broker.is_up or queue.is_deleted:
+            raise ChannelError(
+                f"no queue {queue.name!r} to read from",
+                field="queue",
+                value=queue.name,
+                remedy="wait until the broker is up, or declare the queue again",
+                at_s=now_s,
+            )
+        queue.broker.watch_unused(now_s, queue)
+        consumer = self._consumers.get(channel) or self._register(channel, now_s)
+        if not queue.send_head(now_s, consumer):
+            return None
+        delivery = RabbitDelivery(self, channel, now_s, consumer.buffer.popleft().message)
+        self.hold(delivery)
+        return delivery
