@@ -14,12 +14,23 @@ from .memory import MemoryBus, Overflow
 from .topology import Topology
 
 _ROOMS = ("activemq", "kafka", "nats", "rabbitmq")
+_HOMES = {
+    "ActiveMQ": "activemq",
+    "DestinationPolicy": "activemq",
+    "RedeliveryPolicy": "activemq",
+    "Kafka": "kafka",
+    "Nats": "nats",
+    "JetStream": "nats",
+    "RabbitMQ": "rabbitmq",
+}
 
-__all__ = ["Capability", "MemoryBus", "Overflow", "Topology", "require"]
+__all__ = ["ActiveMQ", "Capability", "JetStream", "Kafka", "MemoryBus", "Nats", "Overflow", "RabbitMQ", "Topology", "require"]
 
 
 def __getattr__(name: str) -> Any:
     """Loads a broker's room at its first use."""
     if name in _ROOMS:
         return import_module(f".{name}", __name__)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

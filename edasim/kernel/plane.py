@@ -123,13 +123,11 @@ class PlaneEnvironment(simpy.Environment):
 
         The running record stays at the top of the heap: what its action schedules is later, or as early with a larger
         id. So the record that the action returns can replace it in one step; it must not be earlier, and nobody
-        checks that. What an action pushes is checked. A record that fails is taken away, all others stay.
+        checks that. What an action pushes is checked. A record that fails is taken away, all later ones stay.
         """
         records, queue, now_s = self.records, self._queue, self._now
-        record = records[0]
+        record = None
         try:
-            if not record[0] >= now_s:
-                raise _not_now_or_later(record[0], now_s)
             for _ in repeat(None, limit):
                 record = records[0]
                 time_s = record[0]
@@ -146,7 +144,7 @@ class PlaneEnvironment(simpy.Environment):
                     if not records:
                         return False
         except BaseException:
-            records[:] = (other for other in records if other is not record)
+            records[:] = (other for other in records if other is not record and other[0] >= now_s)
             heapify(records)
             raise
         return True

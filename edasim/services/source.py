@@ -92,25 +92,25 @@ class Source:
     def _drive_open(self, load: Arrivals) -> None:
         if load.endless:
             self.sim.endless.append(self.name)
-        next_instant = self._instants(load).__next__
-        next_number, next_id, new_event, to = self._next_number, self.sim.env.next_id, self._new_event, self.to
+        next_arrival = zip(self._instants(load), iter(self._next_number, None), strict=False).__next__
+        next_id, new_event, to = self.sim.env.next_id, self._new_event, self.to
 
-        def arrive(now_s: float, _: Any) -> Record | None:
+        def arrive(now_s: float, number: int) -> Record | None:
             try:  # before what this message sets off, as in a SimPy process that waits for the next arrival
-                following: Record | None = (next_instant(), NORMAL, next_id(), arrive, None)
+                next_s, next_number = next_arrival()
+                following: Record | None = (next_s, NORMAL, next_id(), arrive, next_number)
             except StopIteration:
                 following = None
-            number = next_number()
             event = None if new_event is None else new_event(now_s, number)
             route = to.route
             route(now_s, (number, number, now_s, now_s, 1, event))
             return following
 
         try:
-            first_s = next_instant()
+            first_s, first_number = next_arrival()
         except StopIteration:
             return
-        self.sim.env.at(first_s, arrive)
+        self.sim.env.at(first_s, arrive, first_number)
 
     def _instants(self, load: Arrivals) -> Iterator[float]:
         instants_s = watching.instants("Source.load", load, self.sim.streams.generator(f"source/{self.name}"))

@@ -6,15 +6,16 @@ is added to `ADAPTERS`. From then on it must pass the tests (`test_contract.py`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pytest
 
-from edasim import Event, MemoryBus, RabbitMQ, Service, Simulation, Source, load, times
-from edasim.brokers import Capability
+from edasim import ActiveMQ, Event, JetStream, Kafka, MemoryBus, Nats, RabbitMQ, Service, Simulation, Source, load, times
+from edasim.brokers import Capability, DestinationPolicy, RedeliveryPolicy
 from edasim.brokers.base import Destination, RunningBroker, Subscription
+from edasim.brokers.kafka import ByType
 from edasim.kernel import Run
 
 
@@ -112,7 +113,152 @@ class OnRabbitMQ:
         target.bind(source, "#")
 
 
-ADAPTERS: list[Adapter] = [InMemory(), OnRabbitMQ()]
+@dataclass(frozen=True)
+class OnNats:
+    """Core NATS: a subject per event type, and a queue group per subscription."""
+
+    name: str = "nats"
+    capabilities: frozenset[Capability] = Nats.capabilities
+    drops: Mapping[str, str] = field(default_factory=lambda: {"drop_newest": "newest"})
+
+    def start(self, sim: Simulation) -> RunningBroker:
+        return Nats().start(sim)
+
+    def destination(self, broker: Any, name: str) -> Destination:
+        return broker.subject(f"{name}.{{type}}")
+
+    def subscription(self, broker: Any, destination: Any, name: str, **wishes: Any) -> Subscription:
+        made: Subscription = broker.subscribe(
+            *_patterns(destination, wishes), queue=name, pending_messages=wishes.get("capacity")
+        )
+        return made
+
+
+@dataclass(frozen=True)
+class OnJetStream:
+    """JetStream: a stream per destination, kept by interest, and a durable consumer per subscription.
+
+    The bound is the stream's. What is in work counts as stored: it is the oldest, which a stream that discards the old
+    drops without harm, and one message more than wait for a stream that discards the new.
+    """
+
+    name: str = "jetstream"
+    capabilities: frozenset[Capability] = JetStream.capabilities
+    drops: Mapping[str, str] = field(default_factory=lambda: {"new": "newest", "old": "oldest"})
+
+    def start(self, sim: Simulation) -> RunningBroker:
+        return JetStream().start(sim)
+
+    def destination(self, broker: Any, name: str) -> Destination:
+        return broker.subject(f"{name}.{{type}}")
+
+    def subscription(self, broker: Any, destination: Any, name: str, **wishes: Any) -> Subscription:
+        stem, limits = destination.name.partition(".")[0], {}
+        if wishes.get("capacity") is not None:
+            in_work = 1 if wishes["overflow"] == "new" else 0
+            limits = {"max_messages": wishes["capacity"] + in_work, "discard": wishes["overflow"]}
+        stream = broker.stream(stem, subjects=f"{stem}.>", retention="interest", **limits)
+        filters = () if wishes.get("types") is None else _patterns(destination, wishes)
+        made: Subscription = stream.consumer(name, filter_subjects=filters, ack_wait_s=600.0)
+        return made
+
+
+@dataclass(frozen=True)
+class OnActiveMQ:
+    """ActiveMQ: a composite topic for each destination, which forwards to a queue for each subscription.
+
+    What is in work takes memory as well, so the limit is one message more than may wait.
+    """
+
+    name: str = "activemq"
+    capabilities: frozenset[Capability] = ActiveMQ.capabilities
+    drops: Mapping[str, str] = field(default_factory=lambda: {"send_fail_if_no_space": "newest"})
+
+    def start(self, sim: Simulation) -> RunningBroker:
+        return ActiveMQ(prefetch=1).start(sim)
+
+    def destination(self, broker: Any, name: str) -> Destination:
+        return broker.composite_topic(name)
+
+    def subscription(
+        self,
+        broker: Any,
+        destination: Any,
+        name: str,
+        *,
+        types: list[str] | None = None,
+        capacity: int | None = None,
+        overflow: str | None = None,
+        attempts: int | None = None,
+        dead_letters: Any = None,
+    ) -> Subscription:
+        policy = {
+            "memory_limit_messages": None if capacity is None else capacity + 1,
+            "when_full": overflow,
+            "dead_letter_queue": None if dead_letters is None else f"topic://{dead_letters.name}",
+        }
+        queue = destination.forward_to(
+            name,
+            selector=None if types is None else f"JMSType IN ({', '.join(repr(each) for each in types)})",
+            policy=DestinationPolicy(**{word: wish for word, wish in policy.items() if wish is not None}),
+        )
+        redelivery = None if attempts is None else RedeliveryPolicy(maximum_redeliveries=attempts - 1)
+        made: Subscription = queue.consume(redelivery=redelivery)
+        return made
+
+
+@dataclass(frozen=True)
+class OnKafka:
+    """Kafka: a topic for each event type of a destination, and a group for each subscription.
+
+    Records without a key go in turn to three partitions, so that three takers have work, and each is committed when it
+    is done, so that a crash repeats nothing but what was in work.
+    """
+
+    name: str = "kafka"
+    capabilities: frozenset[Capability] = Kafka.capabilities
+    drops: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self, sim: Simulation) -> RunningBroker:
+        return Kafka(
+            partitions=3,
+            keyless="round_robin",
+            commit="after_each",
+            auto_offset_reset="earliest",
+            isolation="read_committed",
+            initial_rebalance_delay_s=0.0,
+        ).start(sim)
+
+    def destination(self, broker: Any, name: str) -> Destination:
+        return ByType(name, broker, {each: broker.topic(f"{name}.{each}") for each in ("x", "apple", "pear", "stone")})
+
+    def subscription(self, broker: Any, destination: Any, name: str, **wishes: Any) -> Subscription:
+        types = wishes.get("types") or list(destination.topics)
+        made: Subscription = broker.group(name, [destination.topics[each] for each in types])
+        return made
+
+    def read_again(self, subscription: Any) -> None:
+        for place in subscription.places:
+            subscription.seek(*place.key, 0)
+
+    def transaction(
+        self, broker: Any, destination: Any, at_s: tuple[float, ...], end_s: float, end: str
+    ) -> Generator[Any, Any, None]:
+        producer = broker.producer("sender", transactional_id="t")
+        producer.begin()
+        for instant_s in at_s:
+            yield broker.sim.env.timeout(instant_s - broker.sim.env.now)
+            producer.send(destination.topics["x"], Event(type="x"))
+        yield broker.sim.env.timeout(end_s - broker.sim.env.now)
+        getattr(producer, end)()
+
+
+def _patterns(destination: Any, wishes: Mapping[str, Any]) -> list[str]:
+    stem, types = destination.name.partition(".")[0], wishes.get("types")
+    return [f"{stem}.>"] if types is None else [f"{stem}.{each}" for each in types]
+
+
+ADAPTERS: list[Adapter] = [InMemory(), OnActiveMQ(), OnRabbitMQ(), OnNats(), OnJetStream(), OnKafka()]
 
 PROMISED: set[Capability] = set()
 """The capabilities for which there are tests."""

@@ -13,6 +13,7 @@ import pytest
 
 from edasim import Event, MemoryBus, Service, Simulation, Source, load, times
 from edasim.errors import ConfigurationError, UnknownNameError
+from edasim.kernel import fingerprint
 from edasim.kernel.fingerprint import canonical
 from edasim.kernel.runlog import OUTCOMES
 from edasim.kernel.tables import COLUMNS
@@ -443,15 +444,22 @@ def test_the_fingerprint_is_the_same_in_processes_with_different_hash_seeds():
     assert len(first.strip()) == 16
 
 
-def test_the_fingerprint_covers_the_version_and_does_without_one(monkeypatch):
+def test_the_fingerprint_covers_the_version(monkeypatch):
+    told = set()
+    for version in ("1.0", "1.1"):
+        monkeypatch.setattr(fingerprint, "_version", lambda version=version: version)
+        told.add(Simulation().run().fingerprint())
+    assert len(told) == 2
+
+
+def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
     def not_installed(name):
         raise PackageNotFoundError(name)
 
-    told = set()
-    for version in (lambda name: "1.0", lambda name: "1.1", not_installed):
-        monkeypatch.setattr("edasim.kernel.fingerprint.version", version)
-        told.add(Simulation().run().fingerprint())
-    assert len(told) == 3
+    monkeypatch.setattr(fingerprint, "version", lambda name: f"{name} 1.0")
+    assert fingerprint._version.__wrapped__() == "edasim 1.0"
+    monkeypatch.setattr(fingerprint, "version", not_installed)
+    assert fingerprint._version.__wrapped__() == "not installed"
 
 
 class Told:

@@ -1,8 +1,8 @@
 """A consumer as its client and its broker see it: what was dispatched to it, and who takes it from there.
 
 Follows `ActiveMQMessageConsumer.java` and `PrefetchSubscription.java` of ActiveMQ 5.17. A consumer holds at most its
-prefetch unacknowledged. A node is one consumer: its slots share one buffer. Left out: that JMS clients which acknowledge
-by hand are sent more than a prefetch as they read on.
+prefetch unacknowledged. A node is one consumer: its slots share one buffer. Left out: that JMS clients which
+acknowledge by hand are sent more than a prefetch as they read on.
 """
 
 from __future__ import annotations
@@ -15,18 +15,15 @@ from .message import Entry
 from .selector import Selector
 from .settings import ConsumerSettings
 
+
 class Consumer:
     """One consumer of a queue or of a subscriber's messages.
 
     `held` has all that was dispatched and not acknowledged, `buffer` what of it no taker has taken, `free` the takers
-    that wait, `takers` those that belong to a node, `lazy` what is done and not acknowledged yet. Until `stopped_until_s`
-    it hands out nothing. `spoils(now_s, entry)` tells, and takes care, if a message must not be handed out any more.
+    that wait, `takers` those that belong to a node, `lazy` what is done and not acknowledged yet. Until
+    `stopped_until_s` it hands out nothing. If it `forgets`, its broker waits for no acknowledgement. `spoils(now_s,
+    entry)` tells, and takes care, if a message must not be handed out any more.
     """
-
-    __slots__ = (
-        *("asking", "buffer", "endpoint", "exclusive", "free", "groups", "held", "lazy", "name", "prefetch", "priority"),
-        *("redelivery_delay_s", "selector", "settings", "spoils", "stopped_until_s", "takers"),
-    )
 
     def __init__(
         self,
@@ -40,6 +37,7 @@ class Consumer:
     ) -> None:
         self.name = name
         self.settings = settings
+        self.forgets = settings.forgets
         self.prefetch = settings.prefetch
         self.priority = settings.priority
         self.selector = selector
@@ -58,6 +56,8 @@ class Consumer:
     @property
     def has_room(self) -> bool:
         """Whether the broker may send it one more message."""
+        if self.forgets:
+            return True
         if self.prefetch:
             return len(self.held) < self.prefetch
         return len(self.buffer) < len(self.free) + self.asking

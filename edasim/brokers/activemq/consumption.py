@@ -46,9 +46,10 @@ class JMSDelivery(Delivery):
             Delivery.ack(other)
 
     def nack(self, *, requeue: bool = True) -> None:
-        """The work is not done: once more, by the redelivery policy; a transacted session rolls back all it was given."""
+        """The work is not done: once more, by the redelivery policy; a transacted session rolls back all of its own."""
         if not requeue:
             return self.reject()
+        self._subscription.refuse_late(self._now_s)
         together = self._subscription.rolled_back_with(self)
         messages = [each.end("rolled back") for each in together]
         outcomes = self._subscription.refuse_together(self._now_s, messages)
@@ -88,6 +89,8 @@ class Consumption:
         self.name = dispatcher.name
         self.lane = dispatcher.lane
         self.settings = settings
+        self.forgets = settings.forgets
+        self.delivered_s: Callable[[Message], float] | None = self._reached_s
         self.selector = selector
         self.consumers: dict[str, Consumer] = {}
         self._dispatcher = dispatcher
@@ -100,7 +103,7 @@ class Consumption:
 
     # ------------------------------------------------------------------------------------------------ taking
 
-    def delivered_s(self, message: Message) -> float:
+    def _reached_s(self, message: Message) -> float:
         """When a message that a taker has reached its consumer's buffer, in seconds."""
         return self._dispatcher.held[id(message)].delivered_s
 
@@ -149,6 +152,11 @@ class Consumption:
         A message that a crash of the broker took from the consumer comes back by itself.
         """
         known = [self._dispatcher.held.get(id(message)) for message in messages]
+        if self.forgets:
+            for entry in known:
+                if entry is not None:
+                    self._dispatcher.forget(now_s, entry)
+            return [FAILED] * len(messages)
         poisonous = [
             self.settings.client is Client.STOMP or self.settings.redelivery.is_exhausted(message[4])
             for message in messages
@@ -164,6 +172,7 @@ class Consumption:
 
     def put_aside(self, now_s: float, message: Message) -> None:
         """The client tells that the message is poison: it leaves the queue for the dead letter queue."""
+        self.refuse_late(now_s)
         entry = self._dispatcher.held.get(id(message))
         if entry is not None:
             self._dispatcher.bury(now_s, entry)
@@ -201,7 +210,7 @@ class Consumption:
                 self.sim.env.at(float(self.sim.env.now), self._return)
 
     def give_back(self, now_s: float, messages: Sequence[Message]) -> None:
-        """What takers of broken connections held comes back with the rest; what a receive gave up waits in its client."""
+        """What takers of broken connections held comes back; what a receive gave up waits in its client."""
         for message in reversed(messages):
             entry = self._dispatcher.held.get(id(message))
             consumer = None if entry is None else entry.consumer
@@ -319,9 +328,12 @@ class Consumption:
         now_s = float(self.sim.env.now)
         del self.consumers[consumer.name]
         self._dispatcher.leave(now_s, consumer)
-        for entry in consumer.held.values():
+        for entry in list(consumer.held.values()):
             if not entry.taken:
-                self._dispatcher.log(now_s, entry, CRASHED, consumer.endpoint)
+                self._dispatcher.log(now_s, entry, DROPPED if self.forgets else CRASHED, consumer.endpoint)
+            if self.forgets:
+                self._dispatcher.let_go(now_s, entry)
+                del consumer.held[entry.sequence]
         consumer.buffer.clear()
         consumer.free.clear()
         self._leaving.append(consumer)
@@ -335,6 +347,17 @@ class Consumption:
     def come_back(self, now_s: float, entries: list[Entry]) -> None:
         """What becomes of messages whose consumer left."""
         self._dispatcher.again(now_s, entries)
+
+    def refuse_late(self, now_s: float) -> None:
+        """Raises `IllegalStateError` if the broker took messages for acknowledged when it sent them."""
+        if self.forgets:
+            raise IllegalStateError(
+                "the broker has forgotten the message",
+                field="acknowledge",
+                value="auto",
+                remedy="subscribe with acknowledge='individual' or 'client'",
+                at_s=now_s,
+            )
 
     def _refuse_service(self, taker: Taker) -> None:
         """Raises `IllegalStateError` for a session mode that a service cannot follow."""

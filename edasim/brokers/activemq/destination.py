@@ -66,9 +66,11 @@ class Entrance(Protocol):
 
 
 class Producer:
-    """Sends to one or several destinations, with one set of headers. It is a destination itself: sources publish to it."""
+    """Sends to one or several destinations, with one set of headers; to a source it is a destination itself."""
 
-    def __init__(self, broker: RunningActiveMQ, name: str, intakes: tuple[Entrance, ...], settings: ProducerSettings) -> None:
+    def __init__(
+        self, broker: RunningActiveMQ, name: str, intakes: tuple[Entrance, ...], settings: ProducerSettings
+    ) -> None:
         self.sim = broker.sim
         self.name = name
         self.broker = broker.name
@@ -133,9 +135,7 @@ class Producer:
 
         return mark
 
-    def _schedule(
-        self, now_s: float, message: Message, headers: Headers, accepted: list[simpy.Event] | None
-    ) -> None:
+    def _schedule(self, now_s: float, message: Message, headers: Headers, accepted: list[simpy.Event] | None) -> None:
         due_s = (math.floor(now_s / SCHEDULE_STEP_S) + 1) * SCHEDULE_STEP_S + self.settings.delay_s
         self._scheduled[message[0]] = (message, headers)
         self.sim.env.at(due_s, self._due, message[0])

@@ -1,11 +1,11 @@
 """Dispatch: which consumer gets which message of a queue, and what happens to it when the consumer leaves.
 
 Follows `Queue.java` (doActualDispatch, assignMessageGroup, removeSubscription) and `QueueDispatchSelector.java` of
-ActiveMQ 5.17. Consumers are served in turn: who got a message goes to the end, behind those of higher priority and, with
-message groups, of fewer groups; who is full is passed over. A group belongs to the consumer that got its first message,
-until it leaves. While there is an exclusive consumer, it alone is served. What a leaving consumer held comes back before
-everything new and counts as redelivered, looked at or not (AMQ-01, 02, 09, 10). Left out: strict order of dispatch,
-slow-consumer advisories, a wait for a number of consumers.
+ActiveMQ 5.17. Consumers are served in turn: who got a message goes to the end, behind those of higher priority and,
+with message groups, of fewer groups; who is full is passed over. A group belongs to the consumer that got its first
+message, until it leaves. While there is an exclusive consumer, it alone is served. What a leaving consumer held comes
+back before everything new and counts as redelivered, looked at or not (AMQ-01, 02, 09, 10). Left out: strict order of
+dispatch, slow-consumer advisories, a wait for a number of consumers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...kernel import Simulation
 from ...kernel.runlog import CRASHED, DEAD_LETTERED, DROPPED, EXPIRED, IN_FLIGHT, NEVER, QUEUED, pack_row
 from ..base import Message
 from .consumer import Consumer
-from .message import Entry, Headers, Share, properties_of
+from .message import NO_SHARE, Entry, Headers, Share, properties_of
 from .pending import PendingList
 from .settings import DestinationPolicy
 
@@ -140,6 +140,13 @@ class Dispatcher:
         self.end(now_s, entry, DROPPED)
         entry.share.release(now_s)
 
+    def let_go(self, now_s: float, entry: Entry) -> None:
+        """A message whose consumer is gone is no more the broker's; the log knows already."""
+        del self.held[id(entry.message)]
+        entry.consumer = None
+        self._settled(now_s, entry.message)
+        entry.share.release(now_s)
+
     def end(self, now_s: float, entry: Entry, outcome: int, endpoint: int | None = None) -> None:
         """Logs the end of a message that no taker has, and tells that it is gone. Its share is not released."""
         self.log(now_s, entry, outcome, endpoint)
@@ -194,14 +201,11 @@ class Dispatcher:
         for entry in self.pending.take_all(lambda entry: entry.headers.expires_s <= now_s):
             self.expire(now_s, entry)
         while self.pending and any(consumer.has_room for consumer in self.consumers):
-            if not self._choosy:
-                entry: Entry | None = self.pending.pop_first()
-            else:
-                entry = self.pending.take(lambda entry: self._choose(entry) is not None)
-            consumer = None if entry is None else self._choose(entry)
-            if entry is None or consumer is None:
+            first = self.pending.take(lambda entry: self._choose(entry) is not None)
+            consumer = None if first is None else self._choose(first)
+            if first is None or consumer is None:
                 return
-            self._dispatch(now_s, consumer, entry)
+            self._dispatch(now_s, consumer, first)
 
     def crash(self, now_s: float) -> None:
         """The broker dies: connections break, and only what is persistent is found in the store again.
@@ -220,14 +224,11 @@ class Dispatcher:
 
     def _lose_connection(self, now_s: float, consumer: Consumer, entry: Entry) -> bool:
         """A message whose consumer the broker has lost: whether the broker still has it."""
-        survives = self._survives(entry)
+        survives = self._survives(entry) and not consumer.forgets
         if not entry.taken:
             self.log(now_s, entry, CRASHED if survives else DROPPED, consumer.endpoint)
         if not survives:
-            del self.held[id(entry.message)]
-            entry.consumer = None
-            self._settled(now_s, entry.message)
-            entry.share.release(now_s)
+            self.let_go(now_s, entry)
         return survives
 
     # ------------------------------------------------------------------------------------------------ the choice
@@ -266,6 +267,9 @@ class Dispatcher:
             self.consumers.append(consumer)
             self._rank()
         consumer.buffer.append(entry)
+        if consumer.forgets:
+            share, entry.share = entry.share, NO_SHARE
+            share.release(now_s)
         consumer.feed(now_s)
 
     def _rank(self) -> None:

@@ -1,9 +1,9 @@
 """Where producers meet a destination: it is full, it is being stored, or the broker is away.
 
-Follows `Queue.java` and `Topic.java` (send) of ActiveMQ 5.17. At the memory limit a producer is held back until there is
-room, or its send fails (AMQ-18). A persistent message is accepted when it is in the store, after `store_s` (AMQ-17).
-While the broker is away, producers wait (transport failover:). Who waits keeps its place: first come, first served. Left
-out: a producer that is held back by one of several destinations and so does not reach the others either.
+Follows `Queue.java` and `Topic.java` (send) of ActiveMQ 5.17. At the memory limit a producer is held back until there
+is room, or its send fails (AMQ-18). A persistent message is accepted when it is in the store, after `store_s` (AMQ-17).
+While the broker is away, producers wait (transport failover:). Who waits keeps its place: first come, first served.
+Left out: a producer that is held back by one of several destinations and so does not reach the others either.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Sending = tuple[Message, Headers, simpy.Event | None]
 class Intake:
     """The way into one destination; `accept(now_s, message, headers)` gets what is accepted.
 
-    `stores()` tells whether the destination keeps persistent messages in the store. `listeners` hear of each message that
-    leaves the destination for good.
+    `stores()` tells whether the destination keeps persistent messages in the store. `listeners` hear of each message
+    that leaves the destination for good.
     """
 
     def __init__(

@@ -38,6 +38,16 @@ class Share(Protocol):
         """The message needs it no more."""
 
 
+class NoShare:
+    """Stands for the memory of a message that takes none any more."""
+
+    def release(self, now_s: float) -> None:
+        """There is nothing to release."""
+
+
+NO_SHARE = NoShare()
+
+
 class Entry:
     """A message in a queue, from its acceptance to its end; `message` changes with each attempt."""
 

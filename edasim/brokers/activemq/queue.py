@@ -88,17 +88,6 @@ class Queue(Sends):
         entries.sort(key=lambda entry: (entry.message[2], entry.message[0]))
         return tuple(event_of(self.sim, entry.message) for entry in entries[:LARGEST_PAGE])
 
-    def crash(self, now_s: float) -> None:
-        """The broker dies."""
-        self.intake.crash()
-        self.dispatcher.crash(now_s)
-
-    def broker_is_back(self, now_s: float) -> None:
-        """The broker runs again: its clients connect again, then its producers go on."""
-        for consumption in self.consumptions:
-            consumption.broker_is_back(now_s)
-        self.intake.let_in(now_s)
-
     def _settings(
         self,
         prefetch: int | None,
@@ -123,5 +112,3 @@ class Queue(Sends):
 
     def _accept(self, now_s: float, message: Message, headers: Headers) -> None:
         self.dispatcher.offer(now_s, message, headers, self.intake)
-
-

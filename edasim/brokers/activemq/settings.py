@@ -21,7 +21,7 @@ class Acknowledge(enum.Enum):
     """Acknowledge modes of a session, for consumers by hand and for services."""
 
     AUTO = "auto"
-    """Each message when its listener has returned."""
+    """Each message when its listener has returned; over STOMP when it is sent, so a crash loses it."""
 
     CLIENT = "client"
     """`ack` settles all that the consumer was given so far; over STOMP all up to this message."""
@@ -139,3 +139,8 @@ class ConsumerSettings:
     acknowledge: Acknowledge = checks.word(Acknowledge, default=Acknowledge.AUTO)
     redelivery: RedeliveryPolicy = checks.kind(RedeliveryPolicy, "a RedeliveryPolicy", default=RedeliveryPolicy())
     priority: int = checks.checked(checks.check_whole(0, 127), default=0)
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the broker takes a message for acknowledged when it is sent: over STOMP with ack:auto."""
+        return self.client is Client.STOMP and self.acknowledge is Acknowledge.AUTO

@@ -218,7 +218,7 @@ class Topic(Sends, Subscribes):
         subscriber.topics.append(self)
 
     def consumer_queue(self, consumer: str, policy: DestinationPolicy | None = None) -> Queue:
-        """The queue `Consumer.NAME.VirtualTopic.…` of a virtual topic: its consumers share their copy of each message."""
+        """The queue `Consumer.NAME.VirtualTopic.…` of a virtual topic: its consumers share a copy of each message."""
         return self._broker.queue(f"Consumer.{checks.check_text('consumer', consumer)}.{self.name}", policy)
 
     def copy_to(self, queue: Queue) -> None:

@@ -1,10 +1,16 @@
 """Kafka: a partitioned log, read by consumer groups.
 
 Pure parts, usable without a simulation: `partitioner` (which partition a record goes to) and `assignors` (which member
-of a group reads which partitions). Rules KAF-.. of docs/FIDELITY.md tell what is modelled and from which source.
+of a group reads which partitions), `retention`. The cluster: `Kafka` is its configuration, `broker` the running one;
+`log`, `replication`, `cluster` and `producer` write, `group`, `places`, `claims`, `member` and `coordinator` read. Rules
+KAF-.. of docs/FIDELITY.md tell what is modelled and from which source. Left out: the newer group protocol, share groups.
 """
 
 from .assignors import Strategy, assign, rebalance_rounds
+from .broker import ByType, KafkaWiring, RunningKafka
+from .by_hand import CommitFailedError, Record
+from .configuration import Acks, Cleanup, Commit, Isolation, Kafka, Keyless, OffsetReset
+from .group import Group
 from .partitioner import (
     BatchStickyPartitioner,
     InvalidPartitionsError,
@@ -14,13 +20,36 @@ from .partitioner import (
     murmur2,
     partition_for,
 )
+from .places import NoOffsetForPartitionError
+from .producer import DeliveryTimeoutError, Producer, ProducerFencedError, TransactionError
+from .topic import InvalidTopicError, Topic
 
 __all__ = [
+    "Acks",
     "BatchStickyPartitioner",
+    "ByType",
+    "Cleanup",
+    "Commit",
+    "CommitFailedError",
+    "DeliveryTimeoutError",
+    "Group",
     "InvalidPartitionsError",
+    "InvalidTopicError",
+    "Isolation",
+    "Kafka",
+    "KafkaWiring",
+    "Keyless",
+    "NoOffsetForPartitionError",
+    "OffsetReset",
+    "Producer",
+    "ProducerFencedError",
+    "Record",
+    "RunningKafka",
     "StickyPartitioner",
     "Strategy",
     "Stuck",
+    "Topic",
+    "TransactionError",
     "assign",
     "consistent_partition_for",
     "murmur2",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ... import checks
@@ -12,9 +12,12 @@ from ...kernel import Simulation
 from ..base import Message, event_of
 from ..by_hand import publish
 from ..topology import Topology
-from .configuration import Cleanup, Commit, Kafka, OffsetReset
+from .cluster import Cluster
+from .configuration import Cleanup, Kafka, OffsetReset
 from .group import Group
 from .keys import Partitioner
+from .producer import Producer
+from .replication import Replicas
 from .topic import Topic, check_topic, with_wishes
 
 
@@ -28,6 +31,9 @@ class RunningKafka:
         self.capabilities = configuration.capabilities
         self.topics: dict[str, Topic] = {}
         self.groups: dict[str, Group] = {}
+        self.cluster = Cluster(sim, configuration, self._replicas)
+        self._transactional: dict[str, Producer] = {}
+        self._epochs: dict[str, int] = {}
 
     def topic(
         self,
@@ -87,6 +93,48 @@ class RunningKafka:
         self.groups[name] = made
         return made
 
+    def producer(self, name: str, *, transactional_id: str | None = None, **settings: Any) -> Producer:
+        """A producer of your own, with `settings` (fields of `Kafka`) for it alone.
+
+        A newer producer with the same `transactional_id` shuts the older one out.
+        """
+        checks.check_text("producer", name)
+        if transactional_id is None:
+            return Producer(self, name, with_wishes(self.configuration, settings))
+        former = self._transactional.get(transactional_id)
+        if former is not None and not former.fenced:
+            former.fence(float(self.sim.env.now))
+        epoch = self._epochs[transactional_id] = self._epochs.get(transactional_id, -1) + 1
+        made = Producer(self, name, with_wishes(self.configuration, settings), transactional_id, epoch)
+        self._transactional[transactional_id] = made
+        return made
+
+    def crash_broker(self, broker: int) -> None:
+        """A broker fails now; after `broker_session_timeout_s` other replicas lead its partitions."""
+        self._be_careful()
+        self.cluster.crash(broker)
+
+    def restart_broker(self, broker: int) -> None:
+        """A broker that had failed is back."""
+        self.cluster.restart(broker)
+
+    def cut_off_broker(self, broker: int) -> None:
+        """A broker can fetch from no leader, and falls behind."""
+        self._be_careful()
+        self.cluster.cut_off(broker)
+
+    def reconnect_broker(self, broker: int) -> None:
+        """A broker that was cut off fetches again."""
+        self.cluster.reconnect(broker)
+
+    def _be_careful(self) -> None:
+        for topic in self.topics.values():
+            topic.be_careful()
+
+    def _replicas(self) -> Iterator[Replicas]:
+        for topic in self.topics.values():
+            yield from topic.replicas
+
     def wire(self, topology: Topology) -> KafkaWiring:
         """Lays out a topology: a topic per event type, and a group per service that reads the topics of its types."""
         return KafkaWiring(self, topology)
@@ -120,8 +168,7 @@ class ByType:
 class KafkaWiring:
     """A topology in Kafka: a topic per event type, a group per consuming service.
 
-    The groups begin at the earliest offset, so that nothing is passed over that was published before they had joined,
-    and commit after each record, so that a crash repeats only what was in work; unless the configuration says otherwise.
+    The groups begin at the earliest offset, so that nothing is passed over that was published before they had joined.
     """
 
     def __init__(self, kafka: RunningKafka, topology: Topology) -> None:
@@ -129,9 +176,7 @@ class KafkaWiring:
         self.kafka = kafka
         self.topics = {event_type: kafka.topic(_topic_name(event_type)) for event_type in topology.types}
         self.groups = {
-            service: kafka.group(
-                service, [self.topics[each] for each in types], auto_offset_reset=OffsetReset.EARLIEST
-            )
+            service: kafka.group(service, [self.topics[each] for each in types], auto_offset_reset=OffsetReset.EARLIEST)
             for service, types in topology.consumes.items()
         }
         self._producers = {
@@ -160,6 +205,3 @@ class KafkaWiring:
 
 def _topic_name(event_type: str) -> str:
     return "".join(each if each.isascii() and (each.isalnum() or each in "._-") else "-" for each in event_type)
-
-
-__all__ = ["ByType", "Commit", "KafkaWiring", "RunningKafka"]

@@ -44,7 +44,7 @@ class Record:
         self._group = receive.group
         self._message = message
         self._claim: Claim = self._group.holding[receive]
-        self.polled_s = self._claim.member.polled_s
+        self.polled_s: float = self._claim.member.polled_s
         self.started_s = now_s
         self.topic = self._claim.log.topic
         self.partition = self._claim.log.number

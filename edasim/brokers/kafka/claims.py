@@ -59,7 +59,20 @@ class Claim:
     """
 
     __slots__ = (
-        *("active", "base", "fresh_from", "granted", "log", "member", "next", "place", "plain", "records", "revoked"),
+        *(
+            "active",
+            "base",
+            "committed_only",
+            "fresh_from",
+            "granted",
+            "log",
+            "member",
+            "next",
+            "place",
+            "plain",
+            "records",
+            "revoked",
+        ),
         "waiting",
     )
 
@@ -69,6 +82,7 @@ class Claim:
         self.records = place.log.records
         self.base = place.log.base
         self.member = member
+        self.committed_only = member.group.committed_only
         self.next = position
         self.fresh_from = place.started
         self.waiting = 0

@@ -48,10 +48,10 @@ class Group:
         self.sim = sim
         self.name = name
         self.settings = settings
-        self.topics = tuple(topic.name for topic in topics)
+        self.topics: tuple[str, ...] = tuple(topic.name for topic in topics)
         self.strategy: Strategy = settings.assignor
         self.commit: Commit = settings.commit
-        self.committed_only = settings.isolation is Isolation.READ_COMMITTED
+        self.committed_only: bool = settings.isolation is Isolation.READ_COMMITTED
         self.max_poll_records = settings.max_poll_records
         self.fetch_waits = settings.fetch_min_bytes > settings.record_bytes
         self.skip_after = skip_after
@@ -153,7 +153,7 @@ class Group:
     def _new_member(self, name: str, now_s: float) -> Member:
         life = self._lives[name] = self._lives.get(name, 0) + 1
         member = self.members[name] = Member(self, name, name if life == 1 else f"{name}#{life}")
-        member.last_poll_s = now_s
+        member.polled_s = now_s
         member.join(now_s)
         return member
 
@@ -264,6 +264,10 @@ class Group:
         """When the poll returned that handed out the latest record."""
         return self.polled_s
 
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """The reader of a partition reads on from `offset`, which may lie before what was read already (KAF-37)."""
+        self.places.seek(topic, partition, offset)
+
     def close(self, consumer: str) -> None:
         """A consumer closes in order: it commits and leaves the group at once."""
         self._member(consumer).close(float(self.sim.env.now))
@@ -309,5 +313,8 @@ class Group:
     def _placements(self) -> dict[int, TopicPartition]:
         """Topic and partition of each message that the group may have read, by its number."""
         return {
-            number: (name, log.number) for name, topic in self._topics.items() for log in topic.logs for number in log.numbers()
+            number: (name, log.number)
+            for name, topic in self._topics.items()
+            for log in topic.logs
+            for number in log.numbers()
         }

@@ -11,27 +11,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ..base import Message
 
-
-class Reader(Protocol):
-    """A member's claim on a partition: told when there is more to read."""
-
-    def more(self, now_s: float, records: int) -> None:
-        """So many more records can be read."""
-
-    def log_begins_at(self, offset: int) -> None:
-        """Records before an offset were deleted."""
+if TYPE_CHECKING:
+    from .claims import Claim
 
 
 class PartitionLog:
     """Records from offset `base` on; a record that is no longer there, or was never one for readers, is None."""
 
     __slots__ = (
-        *("aborted", "base", "gone", "high", "keys", "lagging", "number", "open_from", "readers", "records"),
-        *("segments", "topic", "transactional"),
+        *("aborted", "base", "gone", "high", "lagging", "number", "open_from", "readers", "records", "told_high"),
+        *("told_stable", "topic", "transactional"),
     )
 
     def __init__(self, topic: str, number: int) -> None:
@@ -39,15 +32,14 @@ class PartitionLog:
         self.number = number
         self.records: list[Message | None] = []
         self.base = 0
-        self.readers: list[Reader] = []
+        self.readers: list[Claim] = []
         self.lagging = False
         self.high = 0
         self.open_from: dict[str, int] = {}
         self.aborted: set[int] = set()
         self.transactional: dict[str, list[int]] = {}
-        self.segments: list[tuple[int, float]] = [(0, 0.0)]
+        self.told_high = self.told_stable = 0
         self.gone = array("q")
-        self.keys: dict[int, bytes | None] = {}
 
     def __len__(self) -> int:
         return sum(record is not None for record in self.records)
@@ -75,10 +67,19 @@ class PartitionLog:
             return None
         return self.records[offset - self.base]
 
-    def tell_readers(self, now_s: float, records: int) -> None:
-        """There is more to see."""
+    def all_is_told(self) -> None:
+        """Readers know of everything up to here."""
+        self.high = self.told_high = self.told_stable = self.end
+
+    def announce(self, now_s: float) -> None:
+        """Tells readers how many more records they may see."""
+        high, stable = self.visible(committed_only=False), self.last_stable
+        more, more_stable = high - self.told_high, stable - self.told_stable
+        self.told_high, self.told_stable = high, stable
         for reader in tuple(self.readers):
-            reader.more(now_s, records)
+            records = more_stable if reader.committed_only else more
+            if records > 0:
+                reader.more(now_s, records)
 
     def offset_at(self, at_s: float) -> int:
         """The offset of the first record that was appended at `at_s` or later; the end if there is none."""
@@ -87,11 +88,12 @@ class PartitionLog:
                 return offset
         return self.end
 
-    def numbered(self) -> Iterator[tuple[int, Message]]:
-        """All records that are there, with their offsets."""
-        for place, record in enumerate(self.records):
+    def numbered(self, from_offset: int = 0) -> Iterator[tuple[int, Message]]:
+        """All records that are there from an offset on, with their offsets."""
+        first = max(from_offset, self.base)
+        for offset, record in enumerate(self.records[first - self.base :], first):
             if record is not None:
-                yield self.base + place, record
+                yield offset, record
 
     def numbers(self) -> Iterator[int]:
         """The numbers of all messages that were ever here, those that were deleted included."""
@@ -108,8 +110,6 @@ class PartitionLog:
         for reader in self.readers:
             reader.log_begins_at(offset)
         self.aborted = {each for each in self.aborted if each >= offset}
-        for at, _ in deleted:
-            self.keys.pop(at, None)
         return deleted
 
     def clear(self, offset: int) -> Message | None:
@@ -118,7 +118,6 @@ class PartitionLog:
         if record is not None:
             self.gone.append(record[0])
             self.records[offset - self.base] = None
-            self.keys.pop(offset, None)
         return record
 
     def truncate(self, offset: int) -> list[Message]:
@@ -129,5 +128,8 @@ class PartitionLog:
         self.high = min(self.high, offset)
         self.aborted = {each for each in self.aborted if each < offset}
         self.open_from = {name: first for name, first in self.open_from.items() if first < offset}
-        self.segments = [segment for segment in self.segments if segment[0] <= offset] or [(offset, 0.0)]
+        self.told_high, self.told_stable = min(self.told_high, offset), min(self.told_stable, offset)
+        self.transactional = {
+            name: [each for each in offsets if each < offset] for name, offsets in self.transactional.items()
+        }
         return lost

@@ -49,7 +49,7 @@ class Member:
         self.alive = True
         self.generation = 0
         self.attention_s = NOW_S
-        self.polled_s = 0.0
+        self.polled_s: float = 0.0
         self._commit_due_s = 0.0
         self._heard = self._joining = self._left_group = False
         self._commit_watched = self._poll_watched = self._waits_for_bytes = False

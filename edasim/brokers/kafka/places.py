@@ -169,7 +169,7 @@ class Places:
     def _check_offset(self, place: Place, offset: int) -> int:
         log = place.log
         remedy = f"give an offset from {log.base} to {log.end}"
-        if isinstance(offset, bool) or not isinstance(offset, int) or not log.base <= offset <= log.end:
+        if type(offset) is not int or not log.base <= offset <= log.end:
             raise ConfigurationError(f"offset is {offset!r}", field="offset", value=offset, remedy=remedy)
         return offset
 
@@ -199,9 +199,7 @@ class Places:
         rows = []
         for place in self:
             position = place.claim.next if place.claim is not None else place.committed
-            for offset, record in place.log.numbered():
-                if position is not None and offset < position:
-                    continue
+            for offset, record in place.log.numbered(position or 0):
                 attempt = 1 if offset >= place.started else place.again.get(offset, 1) + 1
                 number, root, published_s, enqueued_s, _, _ = record
                 rows.append(
@@ -211,9 +209,7 @@ class Places:
 
     def _row(self, record: Message, now_s: float, outcome: int) -> None:
         number, root, published_s, enqueued_s, _, _ = record
-        self.sim.log.add(
-            pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, 1, outcome)
-        )
+        self.sim.log.add(pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, 1, outcome))
 
     def _fact(self, now_s: float, kind: str, **detail: object) -> None:
         self.sim.log.fact(now_s, kind, self.group, **detail)

@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 from ... import checks
 from ...errors import ConfigurationError, UnknownNameError
 from ...events import Event
-from ...kernel.runlog import DROPPED, EXPIRED, FILTERED, NEVER, pack_row
-from ..base import Message
+from ...kernel.runlog import DROPPED, EXPIRED, FILTERED, NEVER, PUBLISHER_BITS, pack_row
+from ..base import Message, event_of
 from ..by_hand import publish
 from .configuration import Cleanup, Kafka
 from .group import Group
 from .keys import Keys, Partitioner
 from .log import PartitionLog
 from .partitioner import check_partitions
+from .producer import Producer
+from .replication import Replicas
+from .retention import Segment, new_start, segments_of, superseded
 
 if TYPE_CHECKING:
     from .broker import RunningKafka
@@ -58,15 +61,41 @@ class Topic:
         self.settled: list[Callable[[float, Message], None]] = []
         self.groups: dict[str, Group] = {}
         self._nobody = self.sim.log.endpoint(self.sim.log.lane(kafka.name, name, ""), "")
-        self.route: Callable[[float, Message], None] = self._direct()
+        self.replicas = [self._replicas(log) for log in self.logs]
+        self._producers: dict[int, Producer] = {}
+        self._direct = self._short_way()
+        waits = settings.linger_s or settings.request_s or settings.replication_s
+        self._always_careful = bool(waits) or not kafka.cluster.well or settings.replicas < settings.min_in_sync
+        self.route: Callable[[float, Message], None] = self._carefully if self._always_careful else self._direct
+        self._check_retention_later()
         self.sim.on_end(self._open_rows)
+
+    def _replicas(self, log: PartitionLog) -> Replicas:
+        return Replicas(self.sim, self.settings, self.kafka.cluster, log, self.lost)
+
+    def be_careful(self) -> None:
+        """From now on every record goes the long way: by a producer, its batches, and the replicas."""
+        if not self._always_careful:
+            self._always_careful = True
+            self.route = self._carefully
+            for log, replicas in zip(self.logs, self.replicas, strict=True):
+                log.all_is_told()
+                replicas.catch_up_silently()
+
+    def _carefully(self, now_s: float, message: Message) -> None:
+        publisher = message[0] >> PUBLISHER_BITS
+        producer = self._producers.get(publisher)
+        if producer is None:
+            name = self.sim.log.publishers[publisher]
+            producer = self._producers[publisher] = Producer(self.kafka, name, self.settings)
+        producer.take(now_s, self, message)
 
     @property
     def partitions(self) -> int:
         """How many partitions it has."""
         return len(self.logs)
 
-    def _direct(self) -> Callable[[float, Message], None]:
+    def _short_way(self) -> Callable[[float, Message], None]:
         """`route` as a closure, for a cluster that is well and producers that do not wait."""
         logs = self.logs
         partition_of = self.keys.partition
@@ -101,6 +130,7 @@ class Topic:
         first = self.partitions
         for number in range(first, total):
             self.logs.append(PartitionLog(self.name, number))
+            self.replicas.append(self._replicas(self.logs[-1]))
         self.keys.grow(total)
         self.sim.log.fact(float(self.sim.env.now), "partitions_added", self.name, partitions=total)
         for group in self.groups.values():
@@ -116,7 +146,7 @@ class Topic:
         """All records of a partition from an offset on, with their offsets; reading changes nothing (KAF-37)."""
         if not 0 <= partition < self.partitions:
             raise UnknownNameError(f"partition of topic {self.name!r}", partition, map(str, range(self.partitions)))
-        return [(offset, record) for offset, record in self.logs[partition].numbered() if offset >= from_offset]
+        return list(self.logs[partition].numbered(from_offset))
 
     def on_settled(self, tell: Callable[[float, Message], None]) -> None:
         """Calls `tell(now_s, message)` when a group has processed a message."""
@@ -131,6 +161,69 @@ class Topic:
                 pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, 1, outcome)
             )
 
+    # ---------------------------------------------------------------- retention
+
+    def _check_retention_later(self) -> None:
+        settings = self.settings
+        if self.cleanup is Cleanup.COMPACT or settings.retention_s is not None or settings.retention_bytes is not None:
+            now_s = float(self.sim.env.now)
+            self.sim.env.watch(now_s + settings.retention_check_s, self._check_retention)
+
+    def _check_retention(self, now_s: float, _: object) -> None:
+        for log in self.logs:
+            segments = self._segments(log)
+            if segments and self.cleanup is Cleanup.COMPACT:
+                self._compact(now_s, log, segments[-1].first)
+            elif segments:
+                self._delete_old(now_s, log, segments)
+        self._check_retention_later()
+
+    def _segments(self, log: PartitionLog) -> list[Segment]:
+        settings = self.settings
+        return segments_of(
+            ((offset, record[3]) for offset, record in log.numbered()),
+            record_bytes=settings.record_bytes,
+            segment_s=settings.segment_s,
+            segment_bytes=settings.segment_bytes,
+        )
+
+    def _delete_old(self, now_s: float, log: PartitionLog, segments: list[Segment]) -> None:
+        settings = self.settings
+        start = new_start(
+            segments,
+            log.end,
+            now_s,
+            record_bytes=settings.record_bytes,
+            retention_s=settings.retention_s,
+            retention_bytes=settings.retention_bytes,
+        )
+        if start is None or start > log.visible(committed_only=False):
+            return
+        deleted = log.delete_before(start)
+        self.sim.log.fact(
+            now_s, "segments_deleted", f"{self.name}-{log.number}", from_offset=start, records=len(deleted)
+        )
+        self._tell_deleted(now_s, log, deleted)
+
+    def _compact(self, now_s: float, log: PartitionLog, in_use_from: int) -> None:
+        keyed = []
+        for offset, record in log.numbered():
+            key, event = self.keys.key(record), event_of(self.sim, record)
+            if key is not None:
+                keyed.append((offset, record[3], key, not event.has_data or event.data is None))
+        offsets = superseded(keyed, in_use_from, now_s, delete_retention_s=self.settings.delete_retention_s)
+        cleared = [(offset, gone) for offset in offsets if (gone := log.clear(offset)) is not None]
+        if cleared:
+            self.sim.log.fact(now_s, "compacted", f"{self.name}-{log.number}", records=len(cleared))
+            self._tell_deleted(now_s, log, cleared)
+
+    def _tell_deleted(self, now_s: float, log: PartitionLog, deleted: list[tuple[int, Message]]) -> None:
+        """Records that a group had not started are expired for it; without groups, for everybody."""
+        for group in self.groups.values():
+            group.places.deleted(now_s, (self.name, log.number), deleted)
+        if not self.groups:
+            self.lost(now_s, [record for _, record in deleted], EXPIRED)
+
     def _open_rows(self, _now_s: float) -> list[bytes]:
         if self.groups:
             return []
@@ -144,6 +237,3 @@ class Topic:
 def with_wishes(settings: Kafka, wishes: dict[str, Any]) -> Kafka:
     """The settings with some fields changed; their checks run again."""
     return replace(settings, **wishes) if wishes else settings
-
-
-__all__ = ["EXPIRED", "InvalidTopicError", "Topic", "check_topic", "with_wishes"]

@@ -1,9 +1,25 @@
 """NATS: subjects that interested clients hear, and JetStream, which stores them.
 
-Pure part, usable without a simulation: `subjects` (names, wildcards, matching). Rules NAT-.. of docs/FIDELITY.md tell
-what is modelled and from which source.
+`Nats` is the core: at most once. `JetStream` adds streams and consumers: at least once. Pure parts, usable without a
+simulation: `subjects` and `overlap` (names, wildcards, matching), `settings`, `ledger` (what is pending), `start`
+(where a consumer starts). Rules NAT-.. of docs/FIDELITY.md tell what is modelled and from which source.
 """
 
+from .core import Nats, RunningNats
+from .errors import JetStreamError, NoRespondersError, RequestTimeoutError
+from .jetstream import JetStream, RunningJetStream
+from .settings import (
+    AckPolicy,
+    AckSending,
+    ConsumerSettings,
+    DeliverPolicy,
+    Discard,
+    ReplayPolicy,
+    Retention,
+    SlowConsumer,
+    StreamSettings,
+)
+from .stream import PublishAck, Stream
 from .subjects import (
     InvalidPublishSubjectError,
     InvalidSubjectError,
@@ -13,9 +29,8 @@ from .subjects import (
 )
 
 __all__ = [
-    "InvalidPublishSubjectError",
-    "InvalidSubjectError",
-    "check_pattern",
-    "check_publish_subject",
-    "subject_matches",
-]
+    "AckPolicy", "AckSending", "ConsumerSettings", "DeliverPolicy", "Discard", "InvalidPublishSubjectError",
+    "InvalidSubjectError", "JetStream", "JetStreamError", "Nats", "NoRespondersError", "PublishAck", "ReplayPolicy",
+    "RequestTimeoutError", "Retention", "RunningJetStream", "RunningNats", "SlowConsumer", "Stream", "StreamSettings",
+    "check_pattern", "check_publish_subject", "subject_matches",
+]  # fmt: skip

@@ -43,6 +43,8 @@ class Consumer:
         self.lane = self.sim.log.lane(stream.server.name, stream.name, name)
         self.forgets = settings.ack_policy is AckPolicy.NONE
         self.deleted = False
+        self.asleep = False
+        self._missed: int | None = None
         self.ledger = Ledger(settings)
         self._nobody = self.sim.log.endpoint(self.lane, "")
         self._created_s = float(self.sim.env.now)
@@ -59,7 +61,7 @@ class Consumer:
         self._timer_s: float | None = None
         self._used_s = self._created_s
         self.reception = reception(self)
-        self.delivered_s = self._delivered_s if self.reception.buffered else None
+        self.delivered_s: Callable[[Message], float] | None = self._delivered_s if self.reception.buffered else None
         self._acks_wait = settings.ack_sending is AckSending.WITH_NEXT_FETCH
         self.sim.on_end(self._open_rows)
         if settings.inactive_threshold_s is not None:
@@ -105,6 +107,8 @@ class Consumer:
     def next_message(self, now_s: float) -> Message | None:
         """The message to deliver now, which counts as delivered; None if there is none or too many are pending."""
         ledger = self.ledger
+        if self.asleep:
+            return None
         if ledger.again:
             sequence, entry = ledger.delivered_again(now_s)
             number, root, published_s, _, _, event = self.stream.message(sequence)
@@ -158,7 +162,9 @@ class Consumer:
         self.settle(now_s, self._unsent.pop(client, ()))
 
     def settle(self, now_s: float, sequences: Sequence[int]) -> None:
-        """Acknowledgements reach the server."""
+        """Acknowledgements reach the server, if it is up."""
+        if self.asleep:
+            return
         self._used_s = now_s
         was_full = self.ledger.full
         for acknowledged in sequences:
@@ -175,6 +181,8 @@ class Consumer:
     def nak(self, now_s: float, message: Message, delay_s: float) -> bool:
         """The taker cannot do it: again at once, or after `delay_s` seconds; False if it never comes again."""
         sequence = self._take_back(message)
+        if self.asleep:
+            return True
         self._used_s = now_s
         comes_again = self.ledger.refuse(sequence, now_s, delay_s)
         if not comes_again:
@@ -192,6 +200,8 @@ class Consumer:
 
     def extend(self, now_s: float, message: Message) -> None:
         """The taker is at work (in progress): the ack wait begins anew."""
+        if self.asleep:
+            return
         self._used_s = now_s
         self.ledger.extend(self._out[id(message)][0], now_s)
 
@@ -227,6 +237,23 @@ class Consumer:
     def let_go(self, delivery: Held) -> None:
         """Notes that a process has settled a delivery."""
         del self._held[delivery]
+
+    def miss(self, message: Message) -> None:
+        """An ordered consumer's client had no room for a message."""
+        sequence = self._take_back(message)
+        self._missed = sequence if self._missed is None else self._missed
+
+    def rewind(self, now_s: float) -> None:
+        """An ordered consumer's client has noticed a gap: it starts again from the first message that it missed."""
+        missed, self._missed = self._missed, None
+        if missed is None:
+            return
+        self.backlog = OrderedDict(
+            (sequence, None)
+            for sequence, subject, _ in self.stream.entries()
+            if sequence >= missed and self.wants(subject)
+        )
+        self.sim.log.fact(now_s, "ordered_consumer_reset", self.name, stream=self.stream.name, sequence=missed)
 
     # -------------------------------------------------------------------------------------- inside
 
@@ -269,8 +296,16 @@ class Consumer:
             self._arm(deadline_s)
 
     def _look_at_waits(self, now_s: float, _: Any) -> None:
-        if self._timer_s != now_s:
+        if self._timer_s != now_s or self.asleep:
             return
+        self._check_waits(now_s)
+
+    def wake(self, now_s: float) -> None:
+        """The server is back: what is overdue is delivered again, and who asked is answered."""
+        self.asleep = False
+        self._check_waits(now_s)
+
+    def _check_waits(self, now_s: float) -> None:
         self._timer_s = None
         again, exhausted = self.ledger.expire(now_s)
         if again:
@@ -320,9 +355,7 @@ class Consumer:
         for client, message in self.reception.in_buffers():
             number, root, published_s, enqueued_s, attempt, _ = message
             since_s, who = self._delivered_s(message), endpoint(self.lane, client)
-            rows.append(
-                pack_row(number, root, published_s, enqueued_s, since_s, NEVER, NEVER, who, attempt, IN_FLIGHT)
-            )
+            rows.append(pack_row(number, root, published_s, enqueued_s, since_s, NEVER, NEVER, who, attempt, IN_FLIGHT))
         for sequence, entry in self.ledger.pending.items():
             if sequence in self.ledger.again or not entry.holders:
                 rows.append(self._queued(sequence, entry.deliveries + 1))
@@ -330,6 +363,4 @@ class Consumer:
 
     def _queued(self, sequence: int, attempt: int) -> bytes:
         number, root, published_s, enqueued_s, _, _ = self.stream.message(sequence)
-        return pack_row(
-            number, root, published_s, enqueued_s, NEVER, NEVER, NEVER, self._nobody, attempt, QUEUED
-        )
+        return pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, NEVER, self._nobody, attempt, QUEUED)

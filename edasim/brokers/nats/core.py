@@ -80,6 +80,7 @@ class RunningNats:
         self.capabilities: frozenset[Capability] = configuration.capabilities
         self.settled: list[Callable[[float, Message], None]] = []
         self.version = 0
+        self.up = True
         self.inbox = Inbox(self)
         self._subjects: dict[str, Subject] = {}
         self._subscriptions: dict[str, CoreSubscription] = {}
@@ -91,12 +92,15 @@ class RunningNats:
             self._subjects[made.name] = made
         return self._subjects[template]
 
-    def subscribe(self, *subjects: str, queue: str | None = None, name: str | None = None) -> CoreSubscription:
+    def subscribe(
+        self, *subjects: str, queue: str | None = None, name: str | None = None, pending_messages: int | None = None
+    ) -> CoreSubscription:
         """A new subscription to one or several subject patterns.
 
         With a `queue` its members are a queue group of that name and share the messages; without one, each member
-        gets a copy. `name` is what the log calls it (the queue, or else the first pattern). An `InvalidSubjectError`
-        for a pattern that the server refuses.
+        gets a copy. `name` is what the log calls it (the queue, or else the first pattern), `pending_messages` bounds
+        what waits in a member's client (None: the configuration's bound). An `InvalidSubjectError` for a pattern that
+        the server refuses.
         """
         patterns = check_patterns("subjects", subjects)
         if not patterns:
@@ -120,7 +124,9 @@ class RunningNats:
                     value=pair[0],
                     remedy="let its members share one subscription",
                 )
-        made = self._subscriptions[called] = CoreSubscription(self, called, patterns, queue)
+        bound = checks.check_optional(checks.check_whole(1))("pending_messages", pending_messages)
+        limit = bound or self.configuration.pending_messages
+        made = self._subscriptions[called] = CoreSubscription(self, called, patterns, queue, limit)
         self.version += 1
         return made
 
@@ -137,11 +143,29 @@ class RunningNats:
 
     def targets_of(self, subject: str) -> list[Offer]:
         """Who gets what is published to a subject, as things stand; asked again when `version` has changed."""
-        return [each.offer for each in self._subscriptions.values() if each.hears(subject)]
+        hearing = [each for each in self._subscriptions.values() if each.hears(subject)]
+        return [each.offer if self.up else each.lose for each in hearing]
+
+    def crash(self) -> None:
+        """The server fails now: what is published reaches nobody, and acknowledgements are not heard.
+
+        What is pending in clients stays there. A server that is down stays down.
+        """
+        if self.up:
+            self.up = False
+            self.version += 1
+            self.sim.log.fact(float(self.sim.env.now), "broker_crashed", self.name)
+
+    def restart(self) -> None:
+        """The server comes back now, and its clients with it. A server that is up goes on as it is."""
+        if not self.up:
+            self.up = True
+            self.version += 1
+            self.sim.log.fact(float(self.sim.env.now), "broker_restarted", self.name)
 
     def anyone_listens(self, subject: str) -> bool:
         """Whether a subscription with a member hears a subject."""
-        return any(each.members and each.hears(subject) for each in self._subscriptions.values())
+        return self.up and any(each.members and each.hears(subject) for each in self._subscriptions.values())
 
     def nobody_wants(self, now_s: float, endpoint: int, message: Message) -> None:
         """A message reached nobody, which is told in the log and to nobody else."""

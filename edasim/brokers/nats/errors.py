@@ -44,7 +44,9 @@ def maximum_messages_per_subject(at_s: float) -> JetStreamError:
 
 def wrong_last_sequence(last: int, expected: int, at_s: float) -> JetStreamError:
     """Another publisher was faster."""
-    return JetStreamError(10071, f"wrong last sequence: {last}", "read again, decide again, publish again", expected, at_s)
+    return JetStreamError(
+        10071, f"wrong last sequence: {last}", "read again, decide again, publish again", expected, at_s
+    )
 
 
 def wrong_stream(expected: str, at_s: float) -> JetStreamError:
@@ -53,17 +55,13 @@ def wrong_stream(expected: str, at_s: float) -> JetStreamError:
 
 
 def no_stream(subject: str, at_s: float) -> JetStreamError:
-    """No stream stores the subject: the client waits for an acknowledgement that nobody gives."""
-    return JetStreamError(
-        10059, f"no stream matches subject {subject!r}", "make a stream whose subjects include it", subject, at_s
-    )
+    """No stream stores the subject, so nobody acknowledges (status 503)."""
+    return JetStreamError(503, "no response from stream", "make a stream whose subjects include it", subject, at_s)
 
 
 def consumer_not_found(name: str, at_s: float) -> JetStreamError:
     """The consumer was deleted, such as an ephemeral one that was idle for too long."""
-    return JetStreamError(
-        10014, "consumer not found", "make it durable, or raise its inactive_threshold_s", name, at_s
-    )
+    return JetStreamError(10014, "consumer not found", "make it durable, or raise its inactive_threshold_s", name, at_s)
 
 
 def exceeded_max_waiting(limit: int, at_s: float) -> JetStreamError:

@@ -17,7 +17,7 @@ from ...kernel.runlog import DONE, pack_row
 from ..base import Message
 from ..by_hand import publish
 from .errors import NoRespondersError, RequestTimeoutError
-from .subject import Subject
+from .subject import Subject, Way
 
 if TYPE_CHECKING:
     from .core import RunningNats
@@ -43,8 +43,10 @@ class Inbox:
     def ask(self, subject: Subject, event: Event, timeout_s: float, asker: str) -> Reply:
         """Publishes a request and notes who waits for its answer."""
         checks.check_text("publisher", asker)
+        if not isinstance(event, Event):
+            raise checks.refuse("event", event, "ask with an Event")
         reply = Reply(self._server, asker, timeout_s)
-        if isinstance(event, Event) and not self._server.anyone_listens(subject.of(event)):
+        if not self._server.anyone_listens(subject.of(event)):
             publish(subject, event, asker)
             reply.fail(
                 NoRespondersError(
@@ -63,7 +65,7 @@ class Inbox:
             self._asked[message[0]] = reply
             route(now_s, message)
 
-        publish(_Noting(subject, route_and_note), event, asker)
+        publish(Way(sim, subject.name, route_and_note), event, asker)
         sim.env.at(float(sim.env.now) + timeout_s, self._time_out, reply)
         return reply
 
@@ -78,7 +80,7 @@ class Inbox:
                 remedy="publish to a subject, or have it sent with request()",
                 at_s=now_s,
             )
-        publish(_Noting(self._server.subject("_INBOX"), self._arrive_for(reply)), event, responder)
+        publish(Way(self._server.sim, "_INBOX", self._arrive_for(reply)), event, responder)
 
     def _arrive_for(self, reply: Reply) -> Any:
         log = self._server.sim.log
@@ -107,12 +109,3 @@ class Inbox:
                     at_s=now_s,
                 )
             )
-
-
-class _Noting:
-    """A destination like another one, whose messages take another route."""
-
-    def __init__(self, subject: Subject, route: Any) -> None:
-        self.sim = subject.sim
-        self.name = subject.name
-        self.route = route

@@ -1,13 +1,12 @@
-"""The client side of a consumer: who asked, what came, and what lies in a client's buffer.
+"""The client side of a pull consumer: who asked, what came, and what lies in a client's buffer.
 
-Three ways to get messages: one at a time (a pull request of one for each free taker), in batches (a fetch of up to so
-many, which returns with what there is and at least one), and pushed (the server delivers at its own pace to a member of
-the deliver group). A client is known by the name of its takers; when all of them are gone, its buffer is lost.
+One at a time (a pull request of one message for each free taker), or in batches (a fetch of up to so many, which
+returns with what there is and at least one); `pushed` has the ways of being pushed. A client is known by the name of
+its takers; when all of them are gone, its buffer is lost.
 
-Follows nats-io/nats-server `server/consumer.go` (`waitQueue`, `nextWaiting`, `processNextMsgRequest`), nats-io/nats.docs
-`consumers.md` (push-specific: DeliverGroup) and, for a fetch, nats-io/nats.py (`js/client.py`: `_fetch_one`,
-`_fetch_n`) as measured in data/measured/jetstream_kill_batch10_a. Left out: bounds of a request in bytes, and requests
-that expire while their taker waits; a client renews them.
+Follows nats-io/nats-server `server/consumer.go` (`waitQueue`, `nextWaiting`, `processNextMsgRequest`) and, for a fetch,
+nats-io/nats.py (`js/client.py`: `_fetch_one`, `_fetch_n`) as measured in data/measured/jetstream_kill_batch10_a. Left
+out: bounds of a request in bytes, and requests that expire while their taker waits; a client renews them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ...errors import StateError
 from ..base import Message, Taker
 from ..by_hand import Receive
 from .errors import exceeded_max_waiting
@@ -227,64 +225,3 @@ class Batches(Clients):
                 break
             buffer.append(message)
         return bool(buffer)
-
-
-class Pushed(Clients):
-    """The server delivers to a random member of the deliver group, whether it is busy or not.
-
-    Without a deliver group one client may be bound at a time.
-    """
-
-    def __init__(self, next_message: NextMessage, draw: Callable[[], float] | None) -> None:
-        super().__init__()
-        self._next_message = next_message
-        self._draw = draw
-
-    def ready(self, taker: Taker, now_s: float) -> None:
-        """The taker's client is bound from now on; the taker gets what is in its buffer."""
-        message = self.following(taker, now_s)
-        if message is not None:
-            taker.take(now_s, message)
-
-    def following(self, taker: Taker, now_s: float) -> Message | None:
-        """The next message of the buffer, if any."""
-        if self._draw is None and self.by_name and taker.name not in self.by_name:
-            raise StateError(
-                f"the push consumer is already bound to {next(iter(self.by_name))!r}",
-                field="consumer",
-                value=taker.name,
-                remedy="name a deliver_group, and its members share the messages",
-                at_s=now_s,
-            )
-        returned = self.of(taker).serve(now_s, taker)
-        other = self._deliver(now_s, taker)
-        return other if returned is None else returned
-
-    def withdraw(self, taker: Taker) -> list[Message]:
-        """The taker is gone; a client without takers is bound no longer, and its buffer is lost."""
-        client = self.by_name.get(taker.name)
-        if client is None:
-            return []
-        lost = client.leave(taker)
-        if not client.takers and not isinstance(taker, Receive):
-            del self.by_name[taker.name]
-        return lost
-
-    def pump(self, now_s: float) -> None:
-        """Delivers all that may be delivered to the members' buffers."""
-        self._deliver(now_s, None)
-
-    def waiting(self) -> int:
-        """How many members are bound."""
-        return len(self.by_name)
-
-    def _deliver(self, now_s: float, apart: Taker | None) -> Message | None:
-        members, returned = list(self.by_name.values()), None
-        while members:
-            message = self._next_message(now_s)
-            if message is None:
-                break
-            member = members[int(self._draw() * len(members))] if self._draw else members[0]
-            member.buffer.append(message)
-            returned = member.serve(now_s, apart) or returned
-        return returned

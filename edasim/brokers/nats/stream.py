@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ... import checks
 from ...errors import ConfigurationError, UnknownNameError
 from ...kernel.runlog import DROPPED, EXPIRED, NEVER, QUEUED, pack_row
 from ..base import Message
@@ -29,13 +30,14 @@ from .errors import (
     wrong_stream,
 )
 from .overlap import first_overlap, holds
-from .reception import Batches, OneByOne, Pushed, Reception
+from .receptions import in_order, pull, push, push_to_group
 from .settings import (
     AckPolicy,
     ConsumerSettings,
     DeliverPolicy,
     Discard,
     Retention,
+    Storage,
     StreamSettings,
     check_name,
 )
@@ -126,7 +128,7 @@ class Stream:
         try:
             self.store(now_s, subject, message, message_id)
         except JetStreamError:
-            self._log_loss(now_s, subject, message)
+            self.lose(now_s, subject, message)
 
     def store(
         self,
@@ -183,13 +185,29 @@ class Stream:
         if expect.last_subject_sequence is not None and expect.last_subject_sequence != last:
             raise wrong_last_sequence(last, expect.last_subject_sequence, now_s)
 
+    # -------------------------------------------------------------------------------------- the server's fate
+
+    def crash(self, now_s: float) -> None:
+        """The server fails: consumers stop, and what is stored in memory is gone (numbers go on as before)."""
+        for consumer in self.consumers.values():
+            consumer.asleep = True
+        if self.settings.storage is Storage.MEMORY:
+            for sequence in list(self._stored):
+                self._take_away(now_s, sequence, DROPPED)
+            self._known_ids.clear()
+
+    def restart(self, now_s: float) -> None:
+        """The server is back: consumers go on from what they had on file."""
+        for consumer in self.consumers.values():
+            consumer.wake(now_s)
+
     # -------------------------------------------------------------------------------------- limits
 
     def _make_room(self, now_s: float, subject: str) -> None:
         settings = self.settings
         per_subject, bound = settings.max_messages_per_subject, settings.max_messages
         if per_subject is not None:
-            mine = self._by_subject.get(subject, ())
+            mine = self._by_subject.get(subject, deque())
             if len(mine) >= per_subject:
                 if settings.discard is Discard.NEW_PER_SUBJECT:
                     raise maximum_messages_per_subject(now_s)
@@ -216,7 +234,8 @@ class Stream:
         if self.settings.max_messages_per_subject is not None:
             self._by_subject[subject].remove(sequence)
 
-    def _log_loss(self, now_s: float, subject: str, message: Message) -> None:
+    def lose(self, now_s: float, subject: str, message: Message) -> None:
+        """A message is not stored, and its publisher does not hear of it."""
         number, root, published_s, enqueued_s, attempt, _ = message
         endpoints = [
             self.sim.log.endpoint(consumer.lane, "") for consumer in self.consumers.values() if consumer.wants(subject)
@@ -257,23 +276,45 @@ class Stream:
 
     def consumer(self, name: str, **settings: Any) -> Consumer:
         """A new durable pull consumer; its takers share it as one queue. Settings: see `ConsumerSettings`."""
-        return self._new(check_name("consumer", name), ConsumerSettings(**settings), _pull)
+        return self._new(check_name("consumer", name), ConsumerSettings(**settings), pull)
 
     def ephemeral_consumer(self, **settings: Any) -> Consumer:
         """A pull consumer that is deleted when nobody has used it for `inactive_threshold_s` (5 s if not given)."""
         self._numbered += 1
         wishes = ConsumerSettings(**{"inactive_threshold_s": EPHEMERAL_S, **settings})
-        return self._new(f"ephemeral-{self._numbered}", wishes, _pull)
+        return self._new(f"ephemeral-{self._numbered}", wishes, pull)
 
-    def push_consumer(self, name: str, *, deliver_group: str | None = None, **settings: Any) -> Consumer:
+    def push_consumer(
+        self, name: str, *, deliver_group: str | None = None, flow_control: int | None = None, **settings: Any
+    ) -> Consumer:
         """A new durable push consumer: the server delivers at its own pace, to a random member of `deliver_group`.
 
-        Without a deliver group one client may be bound.
+        Without a deliver group one client may be bound, and `flow_control` may bound the messages in its buffer: the
+        server goes on when the client has worked on some.
         """
         checked = check_name("consumer", name)
-        if deliver_group is not None:
-            check_name("deliver_group", deliver_group)
-        return self._new(checked, ConsumerSettings(**settings), partial(_push, in_group=deliver_group))
+        window = checks.check_optional(checks.check_whole(1))("flow_control", flow_control)
+        if deliver_group is None:
+            return self._new(checked, ConsumerSettings(**settings), partial(push, window=window))
+        check_name("deliver_group", deliver_group)
+        if window is not None:
+            raise checks.refuse("flow_control", flow_control, "leave it out; a deliver group has no flow control")
+        return self._new(checked, ConsumerSettings(**settings), partial(push_to_group, group=deliver_group))
+
+    def ordered_consumer(self, *, pending_messages: int = 524_288, **settings: Any) -> Consumer:
+        """A push consumer for one client that sees the stream in order and without gaps, and acknowledges nothing.
+
+        What its client drops for lack of room (`pending_messages`) makes a gap in the numbers; then it starts again
+        from the first that it missed.
+        """
+        if self.settings.retention is not Retention.LIMITS:
+            raise checks.refuse(
+                "retention", self.settings.retention.value, "read a stream in order that keeps its messages ('limits')"
+            )
+        limit = checks.check_whole(1)("pending_messages", pending_messages)
+        self._numbered += 1
+        wishes = ConsumerSettings(**{**settings, "ack_policy": AckPolicy.NONE})
+        return self._new(f"ordered-{self._numbered}", wishes, partial(in_order, limit=limit))
 
     def find_consumer(self, name: str) -> Consumer:
         """The consumer of that name; `UnknownNameError` if there is none."""
@@ -336,18 +377,3 @@ class Stream:
             raise JetStreamError(
                 10101, "consumer must be deliver all on workqueue stream", "leave deliver_policy out", None, now_s
             )
-
-
-def _pull(consumer: Consumer) -> Reception:
-    settings = consumer.settings
-    if settings.batch == 1:
-        return OneByOne(consumer.next_message, settings.max_waiting)
-    return Batches(consumer.next_message, settings.max_waiting, settings.batch, consumer.send_acknowledgements)
-
-
-def _push(consumer: Consumer, in_group: str | None) -> Reception:
-    if in_group is None:
-        return Pushed(consumer.next_message, None)
-    stream = consumer.stream
-    name = f"nats/{stream.server.name}/stream/{stream.name}/consumer/{consumer.name}/{in_group}"
-    return Pushed(consumer.next_message, stream.sim.streams.uniform(name))

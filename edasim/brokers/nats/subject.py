@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import UnknownNameError
 from ...events import Event
+from ...kernel import Simulation
 from ..base import Message, event_of
 from ..by_hand import publish
 from .subjects import InvalidPublishSubjectError
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 Offer = Callable[[float, Message], None]
 FIELDS = ("id", "source", "subject", "type")
 _BLANKS = " \t\n\f\r"
+
+
+class Way:
+    """A destination for one publish that takes a route of its own."""
+
+    def __init__(self, sim: Simulation, name: str, route: Offer) -> None:
+        self.sim = sim
+        self.name = name
+        self.route = route
 
 
 class Subject:
@@ -111,5 +121,3 @@ def check_carried(subject: object) -> str:
             remedy="give a text without blanks, such as 'user.created'",
         )
     return subject
-
-

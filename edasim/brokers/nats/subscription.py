@@ -7,7 +7,8 @@ gone (a service) or until it unsubscribes (a process by hand). Rules and sources
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UnknownNameError
@@ -38,8 +39,12 @@ class CoreSubscription:
     """Made by `subscribe`; shared by its takers."""
 
     forgets = True
+    delivered_s: Callable[[Message], float] | None = staticmethod(itemgetter(3))
+    """A message reaches its client's buffer as it is published."""
 
-    def __init__(self, server: RunningNats, name: str, patterns: tuple[str, ...], queue: str | None) -> None:
+    def __init__(
+        self, server: RunningNats, name: str, patterns: tuple[str, ...], queue: str | None, limit: int
+    ) -> None:
         self.server = server
         self.sim = server.sim
         self.name = name
@@ -52,7 +57,7 @@ class CoreSubscription:
         self._cut_off: dict[str, Member] = {}
         self._nobody = self.sim.log.endpoint(self.lane, "")
         self._held: dict[Held, None] = {}
-        self._limit: int = server.configuration.pending_messages
+        self._limit = limit
         self._draw = self.sim.streams.uniform(f"nats/{server.name}/queue/{name}")
         self.sim.on_end(self._open_rows)
 
@@ -67,13 +72,13 @@ class CoreSubscription:
         if present:
             self._deliver(present[int(self._draw() * len(present))], now_s, message)
         else:
-            self._lose(now_s, message)
+            self.lose(now_s, message)
 
     def _offer_all(self, now_s: float, message: Message) -> None:
         for member in list(self._present):
             self._deliver(member, now_s, message)
         if not self._present:
-            self._lose(now_s, message)
+            self.lose(now_s, message)
 
     def _deliver(self, member: Member, now_s: float, message: Message) -> None:
         if member.free:
@@ -86,11 +91,11 @@ class CoreSubscription:
     def _is_too_slow(self, member: Member, now_s: float, message: Message) -> None:
         configuration = self.server.configuration
         if configuration.slow_consumer is SlowConsumer.DROP_NEWEST:
-            self._lose(now_s, message)
+            self.lose(now_s, message)
             return
         self.sim.log.fact(now_s, "slow_consumer_cut_off", member.name, pending=len(member.pending) + 1)
         for pending in (*member.pending, message):
-            self._lose(now_s, pending)
+            self.lose(now_s, pending)
         member.pending.clear()
         self._listen_no_more(member)
         self._cut_off[member.name] = member
@@ -102,7 +107,8 @@ class CoreSubscription:
             self._listen(member)
             self.sim.log.fact(now_s, "reconnected", member.name)
 
-    def _lose(self, now_s: float, message: Message) -> None:
+    def lose(self, now_s: float, message: Message) -> None:
+        """The message reaches no member, and is gone."""
         number, root, published_s, enqueued_s, attempt, _ = message
         self.sim.log.add(
             pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, attempt, DROPPED)
@@ -118,10 +124,6 @@ class CoreSubscription:
             self._present.remove(member)
 
     # -------------------------------------------------------------------------------------- the takers' side
-
-    def delivered_s(self, message: Message) -> float:
-        """A message reaches its client's buffer as it is published."""
-        return message[3]
 
     def ready(self, taker: Taker, now_s: float) -> None:
         """The taker is free; with its first taker a member begins to listen."""
@@ -209,9 +211,7 @@ class CoreSubscription:
         endpoint = self.sim.log.endpoint(self.lane, member.name)
         for number, root, published_s, enqueued_s, attempt, event in member.pending:
             self.sim.log.add(
-                pack_row(
-                    number, root, published_s, enqueued_s, enqueued_s, NEVER, now_s, endpoint, attempt, DROPPED
-                )
+                pack_row(number, root, published_s, enqueued_s, enqueued_s, NEVER, now_s, endpoint, attempt, DROPPED)
             )
             self.server.tell_settled(now_s, (number, root, published_s, enqueued_s, attempt, event))
         member.pending.clear()
@@ -221,9 +221,7 @@ class CoreSubscription:
         for member in [*self.members.values(), *self._cut_off.values()]:
             endpoint = self.sim.log.endpoint(self.lane, member.name)
             rows += [
-                pack_row(
-                    number, root, published_s, enqueued_s, enqueued_s, NEVER, NEVER, endpoint, attempt, IN_FLIGHT
-                )
+                pack_row(number, root, published_s, enqueued_s, enqueued_s, NEVER, NEVER, endpoint, attempt, IN_FLIGHT)
                 for number, root, published_s, enqueued_s, attempt, _ in member.pending
             ]
         return rows

@@ -118,7 +118,7 @@ class Address:
         self._priority = priority
         self._persistent = persistent
         alike = isinstance(key, str) and not callable(priority) and not callable(headers)
-        self._always = self._properties(Event(type="any")) if alike and headers is not None else None
+        self._always = self._with(Event(type="any"), headers or {}) if alike else None
         self.route: Callable[[float, Message], None] = self._route
 
     def _route(self, now_s: float, message: Message) -> None:
@@ -126,14 +126,17 @@ class Address:
 
     def properties_of(self, message: Message) -> Properties:
         """What a message carries to this address."""
-        return self._always or self._properties(event_of(self.sim, message))
-
-    def _properties(self, event: Event) -> Properties:
-        key = event.type if self._key is None else (self._key(event) if callable(self._key) else self._key)
+        by_event = self._headers is None and self.exchange.broker.reads_headers
+        if self._always is not None and not by_event:
+            return self._always
+        event = event_of(self.sim, message)
         headers = self._headers(event) if callable(self._headers) else self._headers
+        return self._with(event, attributes_of(event) if by_event else headers or {})
+
+    def _with(self, event: Event, headers: Any) -> Properties:
+        key = event.type if self._key is None else (self._key(event) if callable(self._key) else self._key)
         priority = self._priority(event) if callable(self._priority) else self._priority
-        shown = attributes_of(event) if headers is None and self.exchange.broker.reads_headers else headers
-        return Properties(self.exchange.name, (key,), shown or {}, self._expiration_s, priority, self._persistent)
+        return Properties(self.exchange.name, (key,), headers, self._expiration_s, priority, self._persistent)
 
     def publish(self, event: Event, *, publisher: str = "by-hand") -> Event:
         """Publishes an event now, from your own process; returns it with id and source filled in."""

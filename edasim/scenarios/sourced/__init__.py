@@ -1,0 +1,30 @@
+"""The sourced case: accounts whose balances are stored nowhere, in a store by themselves and on a bus under load.
+
+`accounts` has the events, the folds and the rule of withdrawals, all pure; `week` makes a week of events and keeps them
+in a store; `Bank` is the scenario on a bus: a `sourcing.Decider` as a service, a view that lags, statements that can be
+rebuilt by a replay beside live traffic. Left out: money of other currencies, transfers, interest.
+"""
+
+from .accounts import (
+    ACCOUNT,
+    ASKED,
+    BALANCES,
+    PAID_IN,
+    PAID_OUT,
+    REFUSED,
+    account_handler,
+    balance_view,
+    bank_handler,
+    decide,
+    hasty_balance_view,
+)
+from .bank import Bank, Reading, Reads, Statements
+from .measures import live_wait_ms, rebuild_s, stale_ratio, stale_ratio_truth, waited_ms, waited_ms_truth
+from .week import DAY_S, MONDAY_S, keep, kept_week, said_at, week
+
+__all__ = [
+    "ACCOUNT", "ASKED", "BALANCES", "DAY_S", "MONDAY_S", "PAID_IN", "PAID_OUT", "REFUSED", "Bank", "Reading", "Reads",
+    "Statements", "account_handler", "balance_view", "bank_handler", "decide", "hasty_balance_view", "keep",
+    "kept_week", "live_wait_ms", "rebuild_s", "said_at", "stale_ratio", "stale_ratio_truth", "waited_ms",
+    "waited_ms_truth", "week",
+]  # fmt: skip
