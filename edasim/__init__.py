@@ -34,6 +34,7 @@ _ROOMS = {
     "network": "network",
     "scenarios": "scenarios",
     "services": "services",
+    "sourcing": "sourcing",
     "theory": "theory",
     "times": "kernel.times",
     "viz": "viz",

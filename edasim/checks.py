@@ -39,7 +39,10 @@ def number(field: str, value: Any, *, low: float, open_low: bool, high: float = 
     """`value` as a float if it is a finite number between the bounds; `what` says what would be right."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise refuse(field, value, f"give {what}")
-    kept = float(value)
+    try:
+        kept = float(value)
+    except OverflowError:
+        kept = math.inf
     if not math.isfinite(kept) or kept < low or (open_low and kept == low) or kept > high:
         raise refuse(field, value, f"give {what}")
     return kept
@@ -79,6 +82,8 @@ def check_text(field: str, value: Any) -> str:
     """A text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise refuse(field, value, "give a text that is not empty")
+    if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise refuse(field, value, "take out the half of a surrogate pair, which no encoding can hold")
     return value
 
 

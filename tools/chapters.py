@@ -20,6 +20,7 @@ import nbformat
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 CHECKED = "nbval-check-output"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -33,7 +34,8 @@ def strip(notebook: Any) -> None:
         # the tests compare a cell only if it has a count; this one does not depend on who ran it, and how often
         checked = CHECKED in cell.metadata.get("tags", [])
         cell.execution_count = count if checked else None
-        cell.outputs = cell.outputs if checked else []
+        # how far a long replication has come is shown in a widget, on a slow machine only
+        cell.outputs = [output for output in cell.outputs if checked and WIDGET not in output.get("data", {})]
         for output in cell.outputs:
             if "execution_count" in output:
                 output.execution_count = count

@@ -24,7 +24,18 @@ _HOMES = {
     "RabbitMQ": "rabbitmq",
 }
 
-__all__ = ["ActiveMQ", "Capability", "JetStream", "Kafka", "MemoryBus", "Nats", "Overflow", "RabbitMQ", "Topology", "require"]
+__all__ = [
+    "ActiveMQ",
+    "Capability",
+    "JetStream",
+    "Kafka",
+    "MemoryBus",
+    "Nats",
+    "Overflow",
+    "RabbitMQ",
+    "Topology",
+    "require",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import checks
-from ..errors import ConfigurationError, UnknownNameError
+from ..errors import ConfigurationError, HandlerError, UnknownNameError
 from ..events import Event
 from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DROPPED, FAILED, FILTERED, NEVER, QUEUED, pack_row
@@ -137,6 +137,8 @@ class Topic:
             )
         if dead_letters is self or not isinstance(dead_letters, Topic | None):
             raise checks.refuse("dead_letters", dead_letters, "give another topic, or none")
+        if dead_letters is not None and dead_letters.sim is not self.sim:
+            raise checks.refuse("dead_letters", dead_letters, "give a topic of the same simulation")
         made = MemorySubscription(
             self,
             name,
@@ -199,7 +201,17 @@ class Filter:
 
     def accepts(self, event: Event) -> bool:
         """Whether the event passes."""
-        return (self.types is None or event.type in self.types) and (self.where is None or bool(self.where(event)))
+        if self.types is not None and event.type not in self.types:
+            return False
+        try:
+            return self.where is None or bool(self.where(event))
+        except Exception as failure:  # the publisher is not to blame
+            raise HandlerError(
+                f"the condition of a subscription failed on {event!r}: {type(failure).__name__}: {failure}",
+                field="where",
+                value=self.where,
+                remedy="let it answer True or False for every event that is published there, or name the types as well",
+            ) from failure
 
 
 def _as_types(types: str | Iterable[str] | None) -> frozenset[str] | None:

@@ -6,7 +6,7 @@ did so. A scenario holds a topology, so that one story runs on every broker. Lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Protocol
 
 from .. import checks
@@ -19,11 +19,18 @@ def check_wishes(field: str, value: Any) -> Mapping[str, tuple[str, ...]]:
     if not isinstance(value, Mapping) or not value:
         raise checks.refuse(field, value, "give a dictionary from service names to event types")
     return {
-        checks.check_text(field, service): tuple(
-            checks.check_text(f"{field}[{service!r}]", each) for each in ([types] if isinstance(types, str) else types)
-        )
-        for service, types in value.items()
+        checks.check_text(field, service): _types(f"{field}[{service!r}]", types) for service, types in value.items()
     }
+
+
+def _types(field: str, types: Any) -> tuple[str, ...]:
+    """Event types in an order that is the same in every process; one may be given as it is."""
+    if isinstance(types, str):
+        types = [types]
+    if not isinstance(types, Iterable) or isinstance(types, bytes):
+        raise checks.refuse(field, types, "give a list of event types")
+    named = [checks.check_text(field, each) for each in types]
+    return tuple(sorted(named) if isinstance(types, Set) else named)
 
 
 @checks.configuration

@@ -69,7 +69,7 @@ class Card:
             parts.append(f'<div style="display:flex;flex-wrap:wrap;gap:1em;margin:.4em 0">{cells}</div>')
         parts += [f'<p style="margin:.4em 0">{escape(paragraph)}</p>' for paragraph in self.paragraphs]
         if self.items:
-            entries = "".join(f"<li>{escape(item)}</li>" for item in self.items)
+            entries = "".join(f'<li style="margin:.25em 0">{escape(item)}</li>' for item in self.items)
             parts.append(f'<ul style="margin:.4em 0;padding-left:1.4em;list-style:none">{entries}</ul>')
         if self.fold is not None:
             code = f'<pre style="white-space:pre-wrap">{escape(self.fold.code.strip())}</pre>'

@@ -50,6 +50,13 @@ def factor(field: str, value: Any, written: str, unit: str) -> float:
 
 
 def plain(value: float, unit: str = "") -> str:
-    """A number for people: four significant digits and its unit."""
+    """A number for people: four significant digits and its unit; a single thing loses its plural.
+
+    >>> plain(1, "users per second"), plain(2, "users per second"), plain(1, "ms")
+    ('1 user per second', '2 users per second', '1 ms')
+    """
     shown = f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
+    first, space, rest = unit.partition(" ")
+    if value == 1 and unit not in TIME_S and first.endswith("s"):
+        unit = f"{first[:-1]}{space}{rest}"
     return f"{shown} {unit}".strip()

@@ -112,6 +112,12 @@ def lost_verdict(said: set[str], lost: set[str], mailed: set[str], asked: set[st
     """What the set that a learner found says about how it was found."""
     if said == lost:
         return Verdict(True, f"It finds the {len(lost)} users without a mail.")
+    if mailed <= said:
+        return Verdict(
+            False,
+            f"It finds all {len(mailed)} users who have their mail as well.",
+            "That is everybody who was asked for. Take away those whose mail arrived.",
+        )
     if said & mailed:
         return Verdict(
             False,
@@ -127,7 +133,8 @@ def lost_verdict(said: set[str], lost: set[str], mailed: set[str], asked: set[st
     return Verdict(
         False,
         f"{len(lost - said)} of {len(lost)} users without a mail are missing in it.",
-        "A file in the folder is no mail in a mailbox: some were written and never sent.",
+        "A file in the folder is no mail in a mailbox, and neither is a mail that was sent. Of those for whom one was "
+        "asked, take away those whose mail arrived.",
     )
 
 

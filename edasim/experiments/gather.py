@@ -55,6 +55,10 @@ def plan_of(metrics: Metrics, until_s: float | None, log: str) -> Plan:
 
 def tasks_of(scenarios: Sequence[object], replications: Iterable[int], seed: int) -> list[Task]:
     """A task per scenario and replication, replication by replication, so that a stopped experiment has all points."""
+    seed = checks.check_whole(0)("seed", seed)
+    for scenario in scenarios:
+        if isinstance(scenario, type) or not callable(getattr(scenario, "run", None)):
+            raise checks.refuse("scenario", scenario, "give one that can run, such as scenarios.SingleQueue()")
     return [
         Task(point, replication, scenario, seed_of(seed, replication))
         for replication in replications

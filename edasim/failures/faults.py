@@ -1,13 +1,13 @@
 """Faults: planned disturbances of nodes, as frozen descriptions that a simulation carries out.
 
 `Crash` takes a node (or all nodes of a service) down at a stated time and back up later; `RandomCrashes` does so again
-and again with exponential times between failures and for repair (facts: QT-12). Left out so far: slow, paused and
-partitioned nodes, brokers and clocks.
+and again with exponential times between failures and for repair (facts: QT-12). Where outages overlap, the node is back
+when the last of them ends. Left out so far: slow, paused and partitioned nodes, brokers and clocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -29,9 +29,13 @@ class Fault(Protocol):
 
 def check_faults(field: str, value: Any) -> tuple[Fault, ...]:
     """Any number of faults, kept as a tuple; for `checks.checked`."""
-    if not isinstance(value, list | tuple) or not all(hasattr(fault, "install") for fault in value):
+    if not isinstance(value, list | tuple) or not all(map(_is_fault, value)):
         raise checks.refuse(field, value, "give a list of faults, such as Crash(node='mail', at_s=5.0, down_s=2.0)")
     return tuple(value)
+
+
+def _is_fault(value: Any) -> bool:
+    return hasattr(value, "install") and not isinstance(value, type)
 
 
 @checks.configuration
@@ -45,9 +49,10 @@ class Crash:
     def install(self, sim: Simulation) -> None:
         """Schedules the crash and the restart."""
         nodes = nodes_called(sim, self.node)
-        sim.at(self.at_s, partial(crash_together, nodes))
+        back_s = self.at_s + self.down_s
+        sim.at(self.at_s, partial(take_down, nodes, back_s))
         for node in nodes:
-            sim.at(self.at_s + self.down_s, node.restart)
+            sim.at(back_s, partial(bring_back, node))
 
     def describe(self) -> str:
         """In plain words."""
@@ -68,11 +73,9 @@ class RandomCrashes:
     until_s: float = checks.positive()
 
     def install(self, sim: Simulation) -> None:
-        """Schedules all crashes and restarts."""
+        """Schedules the first outage of each node, which schedules the next as it ends."""
         for node in nodes_called(sim, self.node):
-            for crash_s, restart_s in self.outages(sim, node.name):
-                sim.at(crash_s, node.crash)
-                sim.at(restart_s, node.restart)
+            _next_outage(node, self.outages(sim, node.name))
 
     def outages(self, sim: Simulation, node_name: str) -> Iterator[tuple[float, float]]:
         """The instants of crash and restart, in seconds, one outage after the other."""
@@ -89,6 +92,33 @@ class RandomCrashes:
         return (
             f"{self.node} crashes every {self.mtbf_s:g} s on average, for {self.mttr_s:g} s, until {self.until_s:g} s"
         )
+
+
+def take_down(nodes: Sequence[Node], back_s: float) -> None:
+    """All these nodes fail now, and no fault brings them back before `back_s` seconds."""
+    for node in nodes:
+        node.down_until_s = max(node.down_until_s, back_s)
+    crash_together(nodes)
+
+
+def bring_back(node: Node) -> None:
+    """The node restarts, unless another fault holds it down for longer."""
+    if float(node.sim.env.now) >= node.down_until_s:
+        node.restart()
+
+
+def _next_outage(node: Node, outages: Iterator[tuple[float, float]]) -> None:
+    outage = next(outages, None)
+    if outage is None:
+        return
+    crash_s, back_s = outage
+
+    def end() -> None:
+        bring_back(node)
+        _next_outage(node, outages)
+
+    node.sim.at(crash_s, partial(take_down, [node], back_s))
+    node.sim.at(back_s, end)
 
 
 def nodes_called(sim: Simulation, name: str) -> list[Node]:

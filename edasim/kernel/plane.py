@@ -39,6 +39,9 @@ Record = tuple[float, int, int, Action, Any]
 BETWEEN_CHORES = 16_384
 """So many records run between two looks at the chore (emptying the log's buffer)."""
 
+CHORES_AT_AN_INSTANT = 128
+"""After so many chores at one instant, about two million records, time is taken to stand still for good."""
+
 
 class PlaneEnvironment(simpy.Environment):
     """An ordinary `simpy.Environment` that also runs the records of the message plane, in one order with its events.
@@ -92,6 +95,13 @@ class PlaneEnvironment(simpy.Environment):
 
     def run(self, until: float | Event | None = None) -> Any:
         """As SimPy's own `run`, up to but not including `until`; an `EdasimError` that ends it tells the time."""
+        if self.running:
+            raise StateError(
+                "the simulation is running already",
+                field="run",
+                remedy="wait inside of it by yield, such as `yield env.timeout(1.0)`; run it from outside only",
+                at_s=float(self._now),
+            )
         self.running = True
         try:
             self.prepare()
@@ -109,14 +119,19 @@ class PlaneEnvironment(simpy.Environment):
         """
         if self.running:
             if self.records:
+                before_s, chores = self._now, 0
                 while self._run_records(BETWEEN_CHORES):
                     self.chore()
+                    chores = chores + 1 if self._now == before_s else 0
+                    before_s = self._now
+                    if chores > CHORES_AT_AN_INSTANT:
+                        raise _time_stands_still(before_s)
         elif self.records and not (self._queue and self._queue[0] < self.records[0]):
             self._run_records(1)
             return
         if self._watches and len(self._queue) == self._watches and not self.records:
             raise EmptySchedule
-        super().step()
+        _step_of_simpy(self)
 
     def _run_records(self, limit: int) -> bool:
         """Runs records until SimPy's next event comes first (False), none is left (False), or `limit` have run (True).
@@ -135,12 +150,12 @@ class PlaneEnvironment(simpy.Environment):
                     return False
                 self._now = now_s = time_s
                 follower = record[3](now_s, record[4])
-                if records[0] is not record:
-                    raise _not_now_or_later(records[0][0], now_s)
                 if follower is not None:
-                    heapreplace(records, follower)
+                    if heapreplace(records, follower) is not record:
+                        raise _not_now_or_later(None, now_s)
                 else:
-                    heappop(records)
+                    if heappop(records) is not record:
+                        raise _not_now_or_later(None, now_s)
                     if not records:
                         return False
         except BaseException:
@@ -150,9 +165,14 @@ class PlaneEnvironment(simpy.Environment):
         return True
 
 
-def _not_now_or_later(time_s: float, now_s: float) -> StateError:
+_step_of_simpy = simpy.Environment.step  # `super()` would look it up at every step
+
+
+def _not_now_or_later(time_s: float | None, now_s: float) -> StateError:
+    """The error for what is scheduled in the past; at `time_s`, if that is known."""
+    when = "before now" if time_s is None else f"at {time_s} s"
     return StateError(
-        f"something is to happen at {time_s!r} s, and it is {now_s!r} s",
+        f"something is to happen {when}, and it is {now_s} s",
         field="time_s",
         value=time_s,
         remedy="give times from now on; a time to wait must be a number of at least 0",

@@ -59,6 +59,8 @@ DONE, FAILED, REQUEUED, EXPIRED, DROPPED, DEAD_LETTERED, CRASHED, IN_FLIGHT, QUE
 NEVER = float("nan")
 PUBLISHER_BITS = 40
 LONG_BUFFER = 4096
+MOST_DIGITS = 13
+"""So many digits has the largest running number."""
 
 
 def running_number(number: int) -> int:
@@ -147,7 +149,7 @@ class RunLog:
         name, _, running = (identity or "").rpartition("-")
         if name not in self._numbering or not (running.isascii() and running.isdecimal()):
             return None
-        return self._numbering[name][0] << PUBLISHER_BITS | running_number(int(running))
+        return self._numbering[name][0] << PUBLISHER_BITS | running_number(int(running[-MOST_DIGITS:]))
 
     def lane(self, broker: str, destination: str, group: str) -> int:
         """Registers a lane and returns its index."""
@@ -183,7 +185,7 @@ class RunLog:
         if len(self._fresh) >= LONG_BUFFER:
             self.flush()
 
-    def fact(self, time_s: float, kind: str, subject: str, **detail: Any) -> None:
+    def fact(self, time_s: float, kind: str, subject: str, /, **detail: Any) -> None:
         """Appends a change of state."""
         self.facts.append(Fact(time_s, kind, subject, detail))
 
@@ -194,9 +196,11 @@ class RunLog:
 
     def keeps(self, root: int) -> bool:
         """Whether rows, events and facts of a causal tree are still to be kept."""
-        if self.kept_rows >= self.max_rows:
+        if self.level is LogLevel.METRICS or not (self.level is LogLevel.FULL or self.is_sampled(root)):
             return False
-        return self.level is LogLevel.FULL or (self.level is LogLevel.SAMPLED and bool(self.is_sampled(root)))
+        if self.kept_rows + len(self._fresh) >= self.max_rows:
+            self.flush()  # now `kept_rows` is exact, so that what is kept does not hang on when the buffer was emptied
+        return self.kept_rows < self.max_rows
 
     def event_of(self, number: int, published_s: float) -> Any:
         """The event of a message: the one that was kept, or one made anew by its publisher (None if it makes none)."""

@@ -112,11 +112,12 @@ def flow(run: Run) -> networkx.DiGraph[str]:
     table = messages(run)
     receivers = [run.slots.get(lane, (named.group, 0))[0] for lane, named in enumerate(run.lanes)]
     table["receiver"] = np.array(receivers, dtype=object)[run.deliveries.lane] if len(table) else None
+    table["publisher"] = np.array(run.publishers, dtype=object)[run.deliveries.origin] if len(table) else None
     table["latency_s"] = table["finished_s"] - table["published_s"]
     wanted = table[table["receiver"].astype(bool)]
-    for (source, receiver), rows in wanted.groupby(["source", "receiver"], sort=True):
+    for (publisher, receiver), rows in wanted.groupby(["publisher", "receiver"], sort=True):
         graph.add_edge(
-            str(source),
+            str(publisher),
             str(receiver),
             messages=int(rows["event_id"].nunique()),
             deliveries=int(rows["delivered_s"].notna().sum()),

@@ -69,10 +69,12 @@ def check_recording(field: str, values: Any) -> tuple[float, ...]:
     """At least one finite number of at least 0, from any sequence or array, kept as a tuple; for `checks.checked`."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise checks.refuse(field, values, "give a list or array of seconds")
-    array = np.asarray(values if hasattr(values, "__array__") else list(values))
+    try:
+        array = np.asarray(values if hasattr(values, "__array__") else list(values))
+    except ValueError:  # rows of different lengths
+        raise refuse_shape(field, "ragged") from None
     if array.ndim != 1 or array.size == 0:
-        problem = f"{field} has shape {array.shape}"
-        raise ConfigurationError(problem, field=field, value=array.shape, remedy="give one row of at least one number")
+        raise refuse_shape(field, array.shape)
     if array.dtype.kind not in "iuf":  # booleans, texts, None: the first that is no number is named
         array = np.array([checks.check_non_negative(f"{field}[{i}]", value) for i, value in enumerate(array.tolist())])
     array = array.astype(np.float64)
@@ -80,6 +82,12 @@ def check_recording(field: str, values: Any) -> tuple[float, ...]:
     if bad.size:
         raise checks.refuse(f"{field}[{bad[0]}]", float(array[bad[0]]), "give finite numbers of at least 0")
     return tuple(array.tolist())
+
+
+def refuse_shape(field: str, shape: object) -> ConfigurationError:
+    """The error for a recording that is no row of numbers; raise what this returns."""
+    remedy = "give one row of at least one number"
+    return ConfigurationError(f"{field} has shape {shape}", field=field, value=shape, remedy=remedy)
 
 
 def show_recording(values: tuple[float, ...]) -> str:

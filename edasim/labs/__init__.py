@@ -39,10 +39,13 @@ from .spread import Metric, Spread
 
 LABS: Mapping[str, str] = MappingProxyType(
     {
+        "history": "history_lab",
         "mail_crash": "mail_crash_lab",
         "queue": "queue_lab",
+        "rebuild": "rebuild_lab",
         "registration": "registration_lab",
         "trust": "trust_lab",
+        "what_if": "what_if_lab",
     }
 )
 """The labs by name, each with its module in this folder."""

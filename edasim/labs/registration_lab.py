@@ -1,6 +1,6 @@
 """The registration lab: who notices when a service of the registration case dies, and what that costs.
 
-Users sign up for 15 seconds; one service may die and is back two seconds later. Shown are what the bus holds for each
+Users sign up for 10 seconds; one service may die and is back two seconds later. Shown are what the bus holds for each
 service and which accepted users still wait for their row or their mail, then the books. The run goes on until nothing
 is left to do, so nobody counts as lost because the picture ends. The network loses nothing here, so every repeated mail
 comes from the crash. Theory: the mails that are on their way or unanswered at an instant are, on average, those that
@@ -30,7 +30,7 @@ from .controls import Choice, Slider
 from .lab import Lab, Values
 from .spread import Metric
 
-SIGN_UPS_UNTIL_S, SHOWN_UNTIL_S, DOWN_S = 15.0, 20.0, 2.0
+SIGN_UPS_UNTIL_S, SHOWN_UNTIL_S, DOWN_S = 10.0, 15.0, 2.0
 SPAM_RATIO, OPENS_RATIO, CACHING_S, SLOTS = 0.1, 0.7, 0.005, 4
 NOBODY, ANALYTICS, USERS, MAIL = "nobody", "behaviour-analytics", "user-management", "mail"
 SERVICES = (ANALYTICS, USERS, MAIL)
@@ -200,7 +200,7 @@ LAB = Lab(
             question="Whose absence does a user notice, and by what?",
         ),
         Slider(
-            name="at_s", low=2.0, high=12.0, step=0.1, default=6.0, unit="s", label="crash at",
+            name="at_s", low=2.0, high=8.0, step=0.1, default=6.0, unit="s", label="crash at",
             question="A tenth of a second later: are as many mailed twice?",
         ),
     ),

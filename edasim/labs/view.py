@@ -29,6 +29,17 @@ STYLE = """<style>
 </style>"""
 
 
+CONTROL = "edasim-lab-control"
+NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
+GIVE_NAME = (
+    f"(function give(image, tries) {{ const box = image.closest('.{CONTROL}'), "
+    "handle = box && box.querySelector('[role=slider]'); "
+    "if (handle) handle.setAttribute('aria-label', image.dataset.name); "
+    "else if (tries) setTimeout(give, 100, image, tries - 1); })(this, 100)"
+)
+"""Waits, at most ten seconds, until the slider is on the page."""
+
+
 @dataclass(frozen=True)
 class Pinned:
     """A model that is kept to compare with, and the values that it came from, in words."""
@@ -97,13 +108,17 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
 
     def _controls(self) -> Any:
         """Each control with its question under it, then seed and buttons."""
-        asked = [
-            widgets.VBox([self.fields[control.name], widgets.HTML(question(control.question))])
-            for control in self.lab.controls
-        ]
+        asked = [self._asked(self.fields[control.name], control.question) for control in self.lab.controls]
         last = [self.seed, self.pin, self.ten_seeds] if self.lab.metrics else [self.seed, self.pin]
         wrap = widgets.Layout(flex_flow="row wrap")
         return widgets.VBox([widgets.Box(asked, layout=wrap), widgets.Box(last, layout=wrap)])
+
+    def _asked(self, field: Any, words: str) -> Any:
+        """A control with its question; a slider also learns its name."""
+        named = "" if isinstance(field, widgets.Dropdown) else naming(field.description)
+        box = widgets.VBox([field, widgets.HTML(question(words) + named)])
+        box.add_class(CONTROL)
+        return box
 
     def _request(self, *, with_spread: bool) -> Request:
         values = {name: field.value for name, field in self.fields.items()}
@@ -171,6 +186,15 @@ def heading(title: str) -> str:
 def question(words: str) -> str:
     """A control's question, in small type."""
     return f'<p style="font-size:.9em;line-height:1.3;margin:0 .5em .4em;max-width:24em">{escape(words)}</p>'
+
+
+def naming(name: str) -> str:
+    """Nothing to see: gives the slider beside it an accessible name.
+
+    ipywidgets (8.1) shows a slider's description but does not tie it to the handle, so a screen reader would say
+    "slider" and nothing else. Where a page forbids such scripts the slider works as before.
+    """
+    return f'<img alt="" hidden src="{NOTHING}" data-name="{escape(name)}" onload="{escape(GIVE_NAME)}">'
 
 
 def said(words: str) -> str:

@@ -12,7 +12,7 @@ import enum
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from .. import brokers, failures, network
+from .. import brokers, checks, failures, network
 from ..errors import ConfigurationError, UnknownNameError
 from ..kernel import LogLevel, Run, Simulation, times
 from ..services import load
@@ -67,6 +67,8 @@ class Scenario:
     @classmethod
     def from_dict(cls: type[S], told: Mapping[str, Any]) -> S:
         """The scenario that `to_dict` told; its checks run again."""
+        if not isinstance(told, Mapping):
+            raise checks.refuse("scenario", told, "give a dictionary, as to_dict tells it")
         name = told.get("scenario")
         if name != cls.__name__:
             raise ConfigurationError(
@@ -75,7 +77,7 @@ class Scenario:
                 value=name,
                 remedy=f"give one of {cls.__name__}",
             )
-        return cls(**{field: _from_plain(value) for field, value in told.items() if field != "scenario"})
+        return cls(**{str(field): _from_plain(value) for field, value in told.items() if field != "scenario"})
 
 
 def _fields(configuration: Any) -> dict[str, Any]:
@@ -99,9 +101,10 @@ def _plain(value: Any) -> Any:
 def _from_plain(value: Any) -> Any:
     if isinstance(value, Mapping) and "kind" in value:
         room, _, name = str(value["kind"]).partition(".")
-        if room not in _ROOMS or not hasattr(_ROOMS[room], name):
+        kind = getattr(_ROOMS.get(room), name, None)
+        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
             raise UnknownNameError("kind of configuration", value["kind"], [f"{known}.…" for known in _ROOMS])
-        return getattr(_ROOMS[room], name)(**{k: _from_plain(v) for k, v in value.items() if k != "kind"})
+        return kind(**{str(k): _from_plain(v) for k, v in value.items() if k != "kind"})
     if isinstance(value, list):
         return tuple(_from_plain(each) for each in value)
     return value

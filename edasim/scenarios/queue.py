@@ -34,6 +34,12 @@ class SingleQueue(Scenario):
     handover_s: float = checks.non_negative(default=0.0)
     capacity: int | None = checks.optional(checks.check_whole(1), default=None)
 
+    def check(self) -> None:
+        """A closed loop of users has no first and no last message."""
+        if self.messages is not None and isinstance(self.arrivals, load.Closed):
+            remedy = "leave it out: users of a closed load ask for ever, so end the run by until_s"
+            raise checks.refuse("SingleQueue.messages", self.messages, remedy)
+
     def build(self, sim: Simulation) -> dict[str, Any]:
         """The topic "mails", the source "registrations" and the service "mail"."""
         topic = MemoryBus().start(sim).topic("mails")

@@ -154,7 +154,7 @@ def _ending(consumer: str, event_type: str, outcome: str) -> str:
 
 def _depth(event_id: str | None, causes: dict[str | None, str | None]) -> int:
     depth = 0
-    while (event_id := causes.get(event_id)) is not None:
+    while (event_id := causes.get(event_id)) is not None and depth < len(causes):  # an event may name itself its cause
         depth += 1
     return depth
 

@@ -7,6 +7,7 @@ until a simulation gives the answers.
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -79,7 +80,7 @@ class First(Stoppable):
 
     def arrivals_s(self, rng: np.random.Generator) -> Iterator[float]:
         """At most `count` instants."""
-        return itertools.islice(self.load.arrivals_s(rng), self.count)
+        return itertools.islice(self.load.arrivals_s(rng), min(self.count, sys.maxsize))
 
     def describe(self) -> str:
         """In plain words."""

@@ -6,7 +6,7 @@ Left out: acknowledging in the middle of a handler; a service acknowledges on de
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
@@ -62,7 +62,7 @@ class Context:
         """Publishes now, before the handler ends; a crash after this does not take it back."""
         self.service.publishing.publish(events, self.event, self.root)
 
-    def fact(self, kind: str, **detail: Any) -> None:
+    def fact(self, kind: str, /, **detail: Any) -> None:
         """Appends a fact about this service to the run log, with the id of the event and of its trace.
 
         It is kept if the event's causal tree is: always in a full log, never in one of metrics only.
@@ -108,6 +108,10 @@ class Publishing:
     def _events(self, returned: Returned) -> list[Event]:
         if returned is None:
             return []
+        if isinstance(returned, Set):
+            raise self.no_event(
+                "returned", returned, "return an Event, a list of Events, or None; a set has no order"
+            )
         several = isinstance(returned, Iterable) and not isinstance(returned, str | bytes | Mapping)
         events: list[Any] = list(returned) if several else [returned]  # type: ignore[arg-type]
         for event in events:
@@ -115,12 +119,17 @@ class Publishing:
                 raise self.no_event("returned", event)
         return events
 
-    def no_event(self, did: str, value: Any) -> HandlerError:
+    def no_event(
+        self,
+        did: str,
+        value: Any,
+        remedy: str = "return an Event, a list of Events, or None; yield SimPy events, such as context.pause(0.1)",
+    ) -> HandlerError:
         """The error for a handler that `did` something with a `value` that is no event."""
         return HandlerError(
             f"the handler of {self.name} {did} {value!r}",
             field="handler",
             value=value,
-            remedy="return an Event, a list of Events, or None; yield SimPy events, such as context.pause(0.1)",
+            remedy=remedy,
             at_s=float(self.sim.env.now),
         )

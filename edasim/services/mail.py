@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from .. import checks
-from ..errors import UnknownNameError
+from ..errors import StateError, UnknownNameError
 
 
 class MailCache:
@@ -26,8 +26,14 @@ class MailCache:
         self.folder = Path(tempfile.mkdtemp(prefix="edasim-mails-", dir=_quick_folder()) if folder is None else folder)
         if folder is None:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if any(self.folder.iterdir()):
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            is_empty = not any(self.folder.iterdir())
+        except (OSError, ValueError) as error:
+            raise checks.refuse(
+                "folder", str(self.folder), f"name one that can be made and written to ({error})"
+            ) from error
+        if not is_empty:
             raise checks.refuse("folder", str(self.folder), "name a folder that is empty or does not exist")
 
     def keep(self, mail_id: str, text: str) -> bool:
@@ -36,15 +42,23 @@ class MailCache:
         if path.exists():
             return False
         unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(path)
+        except OSError as error:
+            raise StateError(
+                f"the mail {mail_id!r} cannot be written: {error}",
+                field="folder",
+                value=str(self.folder),
+                remedy="leave the mail folder alone while the simulation runs",
+            ) from error
         return True
 
     def read(self, mail_id: str) -> str:
         """The text of a cached mail; `UnknownNameError` if it was never cached."""
         try:
             return self._path(mail_id).read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise UnknownNameError("cached mail", mail_id, self.ids()[:20]) from None
 
     def has(self, mail_id: str) -> bool:

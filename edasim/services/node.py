@@ -23,6 +23,8 @@ class Node:
         self.service = service
         self.sim = service.sim
         self.up = False
+        self.down_until_s = 0.0
+        """Faults do not bring it back before this instant; `restart` does."""
         self.slots = service.new_slots(self)
         self.sim.nodes[name] = self
 

@@ -12,7 +12,9 @@ nodes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Iterable, Set
+from typing import Any
 
 from .. import checks
 from ..brokers.base import Destination, Subscription
@@ -59,7 +61,7 @@ class Service:
         self.service_time = times.check_times("Service.service_time", service_time)
         self.concurrency = checks.check_whole(1)("Service.concurrency", concurrency)
         self.handover_s = checks.check_non_negative("Service.handover_s", handover_s)
-        if handler is not None and not callable(handler):
+        if handler is not None and not _takes_two(handler):
             raise checks.refuse("Service.handler", handler, "give a function of (event, context)")
         self.handler = handler
         self.acknowledge: Acknowledge = checks.check_word(Acknowledge)("Service.acknowledge", acknowledge)
@@ -85,6 +87,10 @@ class Service:
 
     def _node_names(self, nodes: int | Iterable[str]) -> list[str]:
         """The names of the nodes, checked before anything is registered."""
+        if isinstance(nodes, Set):
+            raise checks.refuse(
+                "Service.nodes", nodes, "give a list: a set has no order, and the run would depend on it"
+            )
         if isinstance(nodes, Iterable) and not isinstance(nodes, str):
             names = [checks.check_text("Service.nodes", node) for node in nodes]
         else:
@@ -108,3 +114,16 @@ class Service:
 
     def _open_rows(self, now_s: float) -> list[bytes]:
         return [slot.open_row(now_s) for node in self.nodes for slot in node.slots if slot.message is not None]
+
+
+def _takes_two(handler: Any) -> bool:
+    """Whether it can be called with an event and a context, as far as its signature is known."""
+    if not callable(handler):
+        return False
+    try:
+        inspect.signature(handler).bind(None, None)
+    except ValueError:  # some functions written in C do not tell
+        return True
+    except TypeError:
+        return False
+    return True

@@ -149,7 +149,7 @@ class Slot:
                 waited_for = step(value)
                 if self.message is not message:
                     break
-                if not isinstance(waited_for, simpy.Event):
+                if not isinstance(waited_for, simpy.Event) or waited_for.env is not self.sim.env:
                     raise self.service.publishing.no_event("yielded", waited_for)
                 try:
                     value = yield waited_for

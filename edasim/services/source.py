@@ -49,6 +49,7 @@ class Source:
             raise checks.refuse("Source.to", to, "give a destination, such as bus.topic('requests')")
         if not callable(event):
             checks.check_text("Source.event", event)
+        Event(type="message" if callable(event) else event, source=uri_reference(name), id=f"{name}-0", subject=subject)
         self.load = check_load("Source.load", load)
         if isinstance(self.load, Closed) and not hasattr(to, "on_settled"):
             raise checks.refuse("Source.to", to, "give a closed load to a destination that tells what is settled")
@@ -92,25 +93,25 @@ class Source:
     def _drive_open(self, load: Arrivals) -> None:
         if load.endless:
             self.sim.endless.append(self.name)
-        next_arrival = zip(self._instants(load), iter(self._next_number, None), strict=False).__next__
-        next_id, new_event, to = self.sim.env.next_id, self._new_event, self.to
+        next_instant = self._instants(load).__next__
+        next_number, next_id, new_event, to = self._next_number, self.sim.env.next_id, self._new_event, self.to
 
-        def arrive(now_s: float, number: int) -> Record | None:
+        def arrive(now_s: float, _: Any) -> Record | None:
             try:  # before what this message sets off, as in a SimPy process that waits for the next arrival
-                next_s, next_number = next_arrival()
-                following: Record | None = (next_s, NORMAL, next_id(), arrive, next_number)
+                following: Record | None = (next_instant(), NORMAL, next_id(), arrive, None)
             except StopIteration:
                 following = None
+            number = next_number()
             event = None if new_event is None else new_event(now_s, number)
             route = to.route
             route(now_s, (number, number, now_s, now_s, 1, event))
             return following
 
         try:
-            first_s, first_number = next_arrival()
+            first_s = next_instant()
         except StopIteration:
             return
-        self.sim.env.at(first_s, arrive, first_number)
+        self.sim.env.at(first_s, arrive)
 
     def _instants(self, load: Arrivals) -> Iterator[float]:
         instants_s = watching.instants("Source.load", load, self.sim.streams.generator(f"source/{self.name}"))

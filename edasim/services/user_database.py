@@ -1,19 +1,22 @@
 """The user database: SQLite, in memory or in a file of the run's own.
 
 Every write is one transaction, so a reader never sees half of it, and a user id or an event id is stored once, whatever
-is delivered twice (an idempotent write, facts ES-05). Left out: several writers at a time.
+is delivered twice (an idempotent write, facts ES-05). A file is made at its first use, so a system that is refused
+before it runs leaves none behind. Left out: several writers at a time.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import weakref
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StateError
 
 if TYPE_CHECKING:
     import pandas
@@ -43,20 +46,17 @@ class UserDatabase:
 
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = None if path is None else Path(path)
-        if self.path is not None and self.path.exists():
+        if self.path is None:
+            return
+        if "\0" in str(path) or not os.access(self.path.parent, os.W_OK):
+            raise checks.refuse("database", str(path), "name a new file in a folder that exists and can be written to")
+        if self.path.exists():
             raise ConfigurationError(
                 f"the database {str(self.path)!r} exists already",
                 field="database",
                 value=str(self.path),
                 remedy="name a file that does not exist, or leave it out for a database in memory",
             )
-        self._connection = sqlite3.connect(
-            ":memory:" if self.path is None else self.path, isolation_level=None, check_same_thread=False
-        )
-        weakref.finalize(self, self._connection.close)
-        self._connection.executescript(f"begin; {_SCHEMA} commit;")
-        if self.path is not None:
-            self._connection.execute("pragma journal_mode=wal")
 
     def add(self, user_id: str, name: str, email: str, *, event_id: str, at_s: float) -> bool:
         """Writes a user; False if the user or the event is there already."""
@@ -76,7 +76,7 @@ class UserDatabase:
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows that an SQL query returns; the tables are `users` and `rejections`."""
-        with closing(self._connection.execute(sql, parameters)) as cursor:
+        with closing(self._execute(sql, parameters)) as cursor:
             return cursor.fetchall()
 
     def table(self, name: str = "users") -> pandas.DataFrame:
@@ -92,4 +92,26 @@ class UserDatabase:
         self._connection.close()
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
-        return self._connection.execute(sql, parameters).rowcount == 1
+        return self._execute(sql, parameters).rowcount == 1
+
+    def _execute(self, sql: str, parameters: tuple[Any, ...]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise StateError(
+                f"the user database failed: {error}",
+                field="database",
+                value=None if self.path is None else str(self.path),
+                remedy="leave the file alone and the database open while the simulation runs",
+            ) from error
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            ":memory:" if self.path is None else self.path, isolation_level=None, check_same_thread=False
+        )
+        weakref.finalize(self, connection.close)
+        connection.executescript(f"begin; {_SCHEMA} commit;")
+        if self.path is not None:
+            connection.execute("pragma journal_mode=wal")
+        return connection

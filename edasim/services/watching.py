@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,15 @@ def draws(field: str, distribution: Times, rng: np.random.Generator) -> Draw:
         return draw
 
     def watched() -> float:
-        drawn_s = draw()
-        if not 0.0 <= drawn_s < math.inf:
+        try:
+            drawn_s: float | None = draw()
+        except StopIteration:
+            drawn_s = None
+        if drawn_s is None or not _is_instant(drawn_s, 0.0):
             raise StateError(
                 f"{field} drew {drawn_s!r} s", field=field, value=drawn_s, remedy="draw finite numbers of at least 0"
             )
-        return drawn_s
+        return float(drawn_s)
 
     return watched
 
@@ -48,7 +52,7 @@ def instants(field: str, load: Arrivals, rng: np.random.Generator) -> Iterator[f
 def _rising(field: str, arrivals_s: Iterator[float]) -> Iterator[float]:
     before_s = 0.0
     for arrival_s in arrivals_s:
-        if not before_s <= arrival_s < math.inf:
+        if not _is_instant(arrival_s, before_s):
             raise StateError(
                 f"{field} gave an arrival at {arrival_s!r} s after one at {before_s!r} s",
                 field=field,
@@ -57,6 +61,10 @@ def _rising(field: str, arrivals_s: Iterator[float]) -> Iterator[float]:
             )
         before_s = arrival_s
         yield arrival_s
+
+
+def _is_instant(value: object, earliest_s: float) -> bool:
+    return isinstance(value, numbers.Real) and earliest_s <= float(value) < math.inf
 
 
 def is_of_the_house(described: object) -> bool:

@@ -39,7 +39,8 @@ def _cells(*names: str) -> str:
 
 
 _DATA = """case when exists (select 1 from json_each(b.body, '$.without_data') where value = d.key) then null
-    when d.type in ('true', 'false') then d.type else json_quote(d.value) end"""
+    when d.type in ('true', 'false') then d.type when d.type in ('object', 'array') then d.value
+    else json_quote(d.value) end"""
 
 _TABLES = f"""
 create table batches (

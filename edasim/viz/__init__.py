@@ -8,6 +8,7 @@ dashboards, and anything that needs a network or a server.
 from .chart import Scale
 from .crash_steps import crash_steps
 from .dots import dots_svg
+from .event_stream import Place, event_stream, history_svg
 from .figures import queue_length_figure, waits_figure
 from .load_curve import wait_against_load_svg
 from .matrix import matrix_svg
@@ -15,25 +16,33 @@ from .pair import pairs_svg, two_queues_svg
 from .picture import Picture
 from .predicted import predicted_waits_svg
 from .queue import queue_svg
+from .rebuild import rebuild_svg
+from .snapshot_cost import snapshot_cost_svg
 from .stores import stores
 from .story import Step, StepKind, storyline
 from .system import system
 from .theatre import theatre
 from .trace_story import trace_storyline
+from .two_worlds import worlds_svg
 from .warm_up import warm_up_svg
 
 __all__ = [
     "Picture",
+    "Place",
     "Scale",
     "Step",
     "StepKind",
     "crash_steps",
     "dots_svg",
+    "event_stream",
+    "history_svg",
     "matrix_svg",
     "pairs_svg",
     "predicted_waits_svg",
     "queue_length_figure",
     "queue_svg",
+    "rebuild_svg",
+    "snapshot_cost_svg",
     "stores",
     "storyline",
     "system",
@@ -43,4 +52,5 @@ __all__ = [
     "wait_against_load_svg",
     "waits_figure",
     "warm_up_svg",
+    "worlds_svg",
 ]

@@ -19,6 +19,8 @@ from . import palette
 from .svg import area, label, line, polyline, say, short
 
 Floats = NDArray[np.float64]
+DENSE_RATIO = 0.15
+"""The share of its panel that an outline of one pixel would blacken, from which on it counts as dense."""
 
 
 class Scale(enum.Enum):
@@ -129,11 +131,18 @@ def step_columns(times: Floats, levels: ArrayLike, axis: Axis, *, before: float 
 
 
 def step_line(times: Floats, levels: ArrayLike, across: Axis, up: Axis, *, role: str, before: float = 0.0) -> str:
-    """A step function as a filled outline in a role's colour; see `step_columns`."""
+    """A step function as a filled outline in a role's colour; see `step_columns`.
+
+    Where it goes up and down all the time the outline is thin and the filling strong, so that it does not turn black.
+    """
     x, y = step_columns(times, levels, across, before=before)
-    path = polyline(x, up.px(y))
+    heights = up.px(y)
+    path = polyline(x, heights)
     ground = short(float(up.px(up.low)))
-    look = ' fill-opacity=".3" stroke-width="1.2" stroke-linejoin="round"'
+    panel = abs((across.end - across.start) * (up.end - up.start))
+    dense = float(np.abs(np.diff(heights)).sum()) > DENSE_RATIO * panel
+    opacity, width = (0.6, 0.4) if dense else (0.3, 1.2)
+    look = f' fill-opacity="{opacity}" stroke-width="{width}" stroke-linejoin="round"'
     return area(
         f"{path}V{ground}H{short(across.start)}Z", fill=palette.role(role).colour, stroke=palette.INK, more=look
     )

@@ -29,7 +29,9 @@ def dots_svg(
 ) -> Picture:
     """One dot per value, the `interval` of their mean as a bar below, and the `truth` as a dashed line.
 
-    Values are in `unit`, named by `label`. Raises `ConfigurationError` for no values or values that are not finite.
+    Values are in `unit`, named by `label`; the axis shows negative numbers only if there are any.
+
+    Raises `ConfigurationError` for no values or values that are not finite.
     """
     kept = np.asarray(values, dtype=np.float64)
     if kept.ndim != 1 or not len(kept) or not np.isfinite(kept).all():
@@ -37,7 +39,8 @@ def dots_svg(
     drawn = [*kept.tolist(), *(interval or ()), *(() if truth is None else (truth,))]
     low, high = min(drawn), max(drawn)
     room = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
-    across = Axis(low - room, high + room, LEFT, WIDTH - RIGHT, label, unit)
+    start = low - room if low < 0 else max(0.0, low - room)
+    across = Axis(start, high + room, LEFT, WIDTH - RIGHT, label, unit)
     heights = stacked(across.px(kept))
     tallest = max(heights)
     ground = 46 + tallest * (2 * RADIUS + 2)

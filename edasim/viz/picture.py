@@ -54,7 +54,7 @@ class Picture:
         else:
             words = f"In words: {escape(first)}"
         return (
-            f'<figure role="group" aria-label="{escape(self.alt)}" style="margin:0">{self.svg or self.html}'
+            f'<figure aria-label="{escape(self.alt)}" style="margin:0">{self.svg or self.html}'
             f'<figcaption style="font-size:.9em;margin:.4em 0 .8em">{words}</figcaption></figure>'
         )
 

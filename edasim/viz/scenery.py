@@ -142,18 +142,19 @@ def stations(planned: Plan) -> str:
 
 
 def _publisher(block: Box, station: Station) -> str:
-    middle = block.x + block.width / 2
+    middle, room = block.x + block.width / 2, block.width - 8
+    size = 12.5 if fit(station.name, room, size=13) == station.name else SMALL_HEADING
+    name = fit(station.name, room, size=size + 0.5)
     return (
         _panel(block)
-        + label(
-            middle, block.middle - 2, fit(station.name, block.width - 8, size=13), size=12.5, anchor="middle", more=BOLD
-        )
+        + label(middle, block.middle - 2, name, size=size, anchor="middle", more=BOLD)
         + label(middle, block.middle + 15, "publishes", size=11, anchor="middle", fill=palette.QUIET)
     )
 
 
 BOLD = ' font-weight="600"'
 HEADING_FIT = 13.5
+SMALL_HEADING = 9.5
 """The font size that bold text of size 13 is as wide as."""
 
 

@@ -195,7 +195,7 @@ def _strip(planned: scenery.Plan, down: dict[str, list[tuple[float, float]]]) ->
     peak = max(1, int(level.max(initial=0)))
     up = Axis(0, peak, ground, top, "waiting")
     bands = "".join(
-        rect(a, top, max(1.5, b - a), ground - top, fill=f"url(#{STAMP}down)", more=' fill-opacity=".45"')
+        rect(a, top, max(1.5, b - a), ground - top, fill=f"url(#{STAMP}down)", more=' opacity=".25"')
         + (label((a + b) / 2, ground - 5, "down", size=11, anchor="middle", more=HALO) if b - a > 36 else "")
         for node, spans in down.items()
         for a, b in (across.px(span).tolist() for span in spans)

@@ -227,6 +227,7 @@ class OnKafka:
             auto_offset_reset="earliest",
             isolation="read_committed",
             initial_rebalance_delay_s=0.0,
+            max_poll_interval_s=3600.0,
         ).start(sim)
 
     def destination(self, broker: Any, name: str) -> Destination:

@@ -94,7 +94,8 @@ def test_a_message_in_work_is_not_given_to_another_and_what_is_done_does_not_com
     if Capability.PARTITIONED_LOG in stage.broker.capabilities:  # what follows in the slow one's partition waits for it
         outcomes = [outcome for _, _, outcome in told]
         assert [row[:2] for row in told] == [(event, 1) for event in ids(5)]
-        assert (outcomes.count("in_flight"), set(outcomes)) == (1, {"in_flight", "done", "queued"})
+        assert outcomes.count("in_flight") == 1
+        assert set(outcomes) <= {"in_flight", "done", "queued"}
     else:
         assert told == [("src-0", 1, "in_flight"), *((event, 1, "done") for event in ids(5)[1:])]
 

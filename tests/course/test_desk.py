@@ -101,7 +101,7 @@ class TestReveal:
         assert "It is: 4.61 times." in shown
         assert "Why: ten runs say so" in shown
         assert "The idea behind your answer: Four servers, so a quarter of the wait." in shown
-        assert "around 1 times: Only the load counts" in shown
+        assert "around 1 time: Only the load counts" in shown
         assert "around 4 times" not in shown
 
     def test_both_sides_stand_beside_each_other_in_html(self, notebook):

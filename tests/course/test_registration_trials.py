@@ -88,6 +88,14 @@ class TestLostUsers:
         assert "have their mail" in verdict.message
         assert "what had left the house arrived" in verdict.mistake
 
+    def test_everybody_who_was_asked_for_is_too_many(self):
+        def find(run):
+            return {event.subject for event in run.events()}
+
+        verdict = self.judged(find)
+        assert "who have their mail as well" in verdict.message
+        assert "everybody" in verdict.mistake
+
     def test_a_file_is_no_mail(self):
         def find(run):
             asked = {event.subject for event in run.events() if event.type == "mail.welcome.requested"}

@@ -1,4 +1,4 @@
-"""What was measured on ActiveMQ Classic 5.17.2 over STOMP, with consumers that acknowledge one by one (client-individual)."""
+"""What was measured on ActiveMQ Classic 5.17.2 over STOMP, with consumers in the mode client-individual."""
 
 import json
 from collections.abc import Callable

@@ -307,7 +307,9 @@ def routing_case(case: str) -> str:
     if case.startswith("single active consumer"):
         return single_active(stage)
     if case.startswith("quorum queue delivery limit"):
-        return json.dumps(always_nacked(stage, int(case.removeprefix("quorum queue delivery limit ").partition(",")[0])))
+        return json.dumps(
+            always_nacked(stage, int(case.removeprefix("quorum queue delivery limit ").partition(",")[0]))
+        )
     if case.startswith("queue bound twice"):
         return bound_thrice(stage)
     return nobody_home(stage, mandatory=case.startswith("mandatory"))

@@ -353,21 +353,23 @@ def test_nothing_can_be_scheduled_in_the_past(env, time_s):
     assert "from now on" in error.remedy
 
 
-def test_a_record_that_is_pushed_into_the_past_is_found_at_once(env):
-    """Hot paths push into the heap themselves."""
+@pytest.mark.parametrize("follower_s", [None, 3.0])
+def test_a_record_that_is_pushed_into_the_past_is_found_at_once(env, follower_s):
+    """Hot paths push into the heap themselves. Neither what they pushed nor they themselves run again."""
     diary = Diary(env)
 
     def push_back(now_s, _):
+        diary.note("pushes")()
         heapq.heappush(env.records, (0.5, NORMAL, env.next_id(), lambda *_: pytest.fail("must not run"), None))
-        return (3.0, NORMAL, env.next_id(), diary.note("returned"), None)
+        return None if follower_s is None else (follower_s, NORMAL, env.next_id(), diary.note("returned"), None)
 
     env.at(1.0, push_back)
     env.at(2.0, diary.note("later"))
-    with pytest.raises(StateError, match=r"to happen at 0\.5 s, and it is 1\.0 s"):
+    with pytest.raises(StateError, match=r"to happen before now, and it is 1\.0 s") as caught:
         env.run()
-    assert [record[0] for record in env.records] == [2.0]
+    assert caught.value.at_s == 1.0
     env.run()
-    assert diary == [(2.0, "later")]
+    assert diary == [(1.0, "pushes"), (2.0, "later"), *([] if follower_s is None else [(3.0, "returned")])]
 
 
 def refuse_at_once():

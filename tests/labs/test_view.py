@@ -36,6 +36,15 @@ class TestFirstSight:
             assert words in told
         assert "How long does a mail wait &lt;here&gt;?" in told
 
+    def test_a_slider_is_told_its_name_and_a_choice_has_one_already(self, tiny):
+        told = text_of(tiny.lab())
+        assert told.count("data-name=") == sum(
+            isinstance(field, widgets.IntSlider | widgets.FloatSlider | widgets.SelectionSlider)
+            for field in tiny.lab().fields.values()
+        )
+        assert '<img alt="" hidden' in told
+        assert 'data-name="arrivals (per second)"' in told
+
     def test_a_lab_without_numbers_has_no_ten_seeds(self, tiny):
         tiny.lab = type(tiny.lab)(
             title="?", controls=tiny.lab.controls, simulate=tiny.simulate, picture=tiny.lab.picture, metrics=()

@@ -51,6 +51,13 @@ def test_a_line_without_changes_is_flat():
     assert (x.tolist(), y.tolist()) == ([10, 90], [3, 3])
 
 
+@pytest.mark.parametrize(("changes", "width"), [(10, "1.2"), (4000, "0.4")])
+def test_an_outline_that_goes_up_and_down_all_the_time_is_thin(changes, width):
+    times, levels = np.linspace(0, 100, changes), np.arange(changes) % 2
+    drawn = chart.step_line(times, levels, Axis(0, 100, 0, 200, "t"), Axis(0, 1, 40, 0, "n"), role="waiting")
+    assert f'stroke-width="{width}"' in drawn
+
+
 def test_bars_close_on_the_ground():
     path = chart.bars([0, 1, 2], [4, 2], Axis(0, 2, 0, 20, "w"), Axis(0, 4, 40, 0, "n"), fill="#fff")
     assert 'd="M0.0,40.0L0.0,0.0L10.0,0.0L10.0,20.0L20.0,20.0L20.0,40.0Z"' in path

@@ -142,6 +142,12 @@ class TestDots:
             "4 repeats of mean wait (s): from 1 to 9, mean 3.5, interval 1.5 to 5; the truth is 4, inside the interval."
         )
 
+    @pytest.mark.parametrize(("values", "first"), [([0.0] * 10, "0.0"), ([0.0, 3.0], "0"), ([-2.0, 3.0], "-2")])
+    def test_the_axis_is_negative_only_if_a_value_is(self, values, first):
+        written = [node.text for node in ET.fromstring(viz.dots_svg(values).svg).iter() if node.tag.endswith("text")]
+        numbers = [words for words in written if words.lstrip("-").replace(".", "").isdigit()]
+        assert min(numbers, key=float) == first
+
     def test_a_truth_outside_is_said(self):
         assert "the truth is 9, outside the interval" in viz.dots_svg([1.0, 2.0], (1.0, 2.0), 9.0).text
 

@@ -41,15 +41,14 @@ from .wiring import ActiveMQWiring
 VIRTUAL_TOPIC = "VirtualTopic."
 _VIRTUAL_QUEUE = re.compile(r"Consumer\.([^.]+)\.(VirtualTopic\..+)")
 _PREFETCH = {"queue": 1000, "topic": LARGEST_PREFETCH, "durable": 100}
-_STOMP_PREFETCH = 1
 
 
 @checks.configuration
 class ActiveMQ:
     """The configuration of an ActiveMQ Classic broker and its clients; `start(sim)` puts it into a simulation.
 
-    `client` is how clients are connected: OpenWire (JMS) or STOMP, with other defaults. `prefetch` bounds what a
-    consumer holds unacknowledged (None: 1000 for queues, 32767 for topics, 100 for durable subscribers; 1 over STOMP).
+    `client` is how clients are connected: OpenWire (JMS) or STOMP. `prefetch` bounds what a consumer holds
+    unacknowledged (None: 1000 for queues, 32767 for topics, 100 for durable subscribers, over both).
     `redelivery` is the clients' policy, `policy` how destinations are treated, `store_s` the seconds until a persistent
     message is in the store.
 
@@ -84,7 +83,7 @@ class ActiveMQ:
 
     def describe(self) -> str:
         """The broker in plain words."""
-        prefetch = self._prefetch("queue", None, self.client)
+        prefetch = self._prefetch("queue", None)
         return (
             f"ActiveMQ Classic: queues whose consumers are served in turn and hold up to {prefetch} messages each, "
             f"clients over {self.client.value}"
@@ -133,18 +132,16 @@ class ActiveMQ:
         connected = self.client if client is None else checks.check_word(Client)("client", client)
         return ConsumerSettings(
             client=connected,
-            prefetch=self._prefetch(kind, prefetch, connected),
+            prefetch=self._prefetch(kind, prefetch),
             acknowledge=acknowledge,  # type: ignore[arg-type]
             redelivery=self.redelivery if redelivery is None else redelivery,
             priority=priority,
         )
 
-    def _prefetch(self, kind: str, given: int | None, client: Client) -> int:
+    def _prefetch(self, kind: str, given: int | None) -> int:
         if given is not None:
             return given
-        if self.prefetch is not None:
-            return self.prefetch
-        return _STOMP_PREFETCH if client is Client.STOMP else _PREFETCH[kind]
+        return _PREFETCH[kind] if self.prefetch is None else self.prefetch
 
 
 class RunningActiveMQ:
@@ -245,6 +242,10 @@ class RunningActiveMQ:
         return True
 
     # ------------------------------------------------------------------------------------------------ crashes
+
+    def is_away(self) -> bool:
+        """Whether the broker is down."""
+        return self.is_down
 
     def crash(self) -> None:
         """The broker dies now: connections break, what is not persistent is lost, producers wait until it is back."""

@@ -85,10 +85,9 @@ class _Junction:
         self.listeners = topic.listeners
         self._topic = topic
 
-    @property
-    def fails_now(self) -> bool:
-        """Whether a send would fail: one of the queues is full."""
-        return any(queue.intake.fails_now for queue, _ in self._topic.forwards.values())
+    def fails_for(self, message: Message, headers: Headers) -> bool:
+        """Whether a send would fail: one of the queues that select the message is full."""
+        return any(queue.intake.fails_for(message, headers) for queue in self._topic.chosen(message, headers))
 
     def send(self, now_s: float, message: Message, headers: Headers, accepted: simpy.Event | None = None) -> None:
         """On to the queues that select the message; `accepted` triggers when all of them have it."""

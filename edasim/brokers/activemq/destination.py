@@ -57,9 +57,8 @@ class Entrance(Protocol):
     nobody: int
     listeners: list[Callable[[float, Message], None]]
 
-    @property
-    def fails_now(self) -> bool:
-        """Whether a send would fail now."""
+    def fails_for(self, message: Message, headers: Headers) -> bool:
+        """Whether a send of this message would fail now."""
 
     def send(self, now_s: float, message: Message, headers: Headers, accepted: simpy.Event | None = None) -> None:
         """Takes a message in, or lets its producer wait."""
@@ -75,9 +74,9 @@ class Producer:
         self.name = name
         self.broker = broker.name
         self.settings = settings
-        self.route: Callable[[float, Message], None] = self._route
         self._intakes = intakes
         self._mark = self._headers()
+        self.route: Callable[[float, Message], None] = self._way()
         self._scheduled: dict[int, tuple[Message, Headers]] = {}
         if settings.delay_s:
             self.sim.on_end(self._open_rows)
@@ -87,7 +86,7 @@ class Producer:
 
         Raises `ResourceAllocationError` if a destination is full and its policy is that sending fails.
         """
-        self._require_space()
+        self._require_space(event)
         return publish(self, event, publisher)
 
     def send(self, event: Event, *, publisher: str = "by-hand") -> simpy.Event:
@@ -95,7 +94,7 @@ class Producer:
 
         The event triggers at once for a message that need not be stored and finds room. Errors as for `publish`.
         """
-        self._require_space()
+        self._require_space(event)
         accepted = [simpy.Event(self.sim.env) for _ in self._intakes]
         publish(_Once(self, accepted), event, publisher)
         return simpy.AllOf(self.sim.env, accepted) if len(accepted) > 1 else accepted[0]
@@ -114,8 +113,20 @@ class Producer:
         for place, intake in enumerate(self._intakes):
             intake.send(now_s, message, headers, None if accepted is None else accepted[place])
 
-    def _route(self, now_s: float, message: Message) -> None:
-        self.deliver(now_s, message)
+    def _way(self) -> Callable[[float, Message], None]:
+        """The hot path: straight into the one destination where all messages are alike."""
+        same = self._same_headers()
+        if same is None or self.settings.delay_s or len(self._intakes) != 1:
+            return self.deliver
+        enter = self._intakes[0].send
+        return lambda now_s, message: enter(now_s, message, same)
+
+    def _same_headers(self) -> Headers | None:
+        """The headers of all messages, or None if they differ."""
+        settings = self.settings
+        if callable(settings.priority) or settings.group is not None or settings.time_to_live_s is not None:
+            return None
+        return Headers(settings.delivery_mode is DeliveryMode.PERSISTENT, settings.priority)
 
     def _headers(self) -> Mark:
         """The headers of a message, made once if they are the same for all."""
@@ -124,8 +135,8 @@ class Producer:
         life_s = math.inf if settings.time_to_live_s is None else settings.time_to_live_s
         priority, group = settings.priority, settings.group
         check = checks.check_whole(0, HIGHEST_PRIORITY)
-        if not callable(priority) and group is None and life_s == math.inf:
-            same = Headers(persistent, priority)
+        same = self._same_headers()
+        if same is not None:
             return lambda _now_s, _message: same
 
         def mark(now_s: float, message: Message) -> Headers:
@@ -147,15 +158,19 @@ class Producer:
         for intake in self._intakes:
             intake.send(now_s, message, headers)
 
-    def _require_space(self) -> None:
-        full = [intake.name for intake in self._intakes if intake.fails_now]
+    def _require_space(self, event: Event) -> None:
+        if not isinstance(event, Event):
+            return
+        now_s = float(self.sim.env.now)
+        message = (-1, -1, now_s, now_s, 1, event)
+        full = [each.name for each in self._intakes if each.fails_for(message, self._mark(now_s, message))]
         if full:
             raise ResourceAllocationError(
                 f"the memory limit of {full[0]} is reached",
                 field="destination",
                 value=full[0],
                 remedy="send later, or let producers wait (when_full='hold_back')",
-                at_s=float(self.sim.env.now),
+                at_s=now_s,
             )
 
     def _open_rows(self, _now_s: float) -> list[bytes]:

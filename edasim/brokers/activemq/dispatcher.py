@@ -32,7 +32,8 @@ class Dispatcher:
     """The messages of one lane: waiting, or held by consumers.
 
     `bury(now_s, entry)` is told of a message for the dead letter queue, and says whether it was taken; `settled(now_s,
-    message)` is told of each that leaves for good; `survives(entry)` tells whether a crash of the broker leaves it.
+    message)` is told of each that leaves for good; `is_down()` tells whether the broker is away, `survives(entry)`
+    whether its crash leaves a message.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Dispatcher:
         *,
         bury: Callable[[float, Entry], bool],
         settled: Callable[[float, Message], None],
+        is_down: Callable[[], bool],
         survives: Callable[[Entry], bool] = is_persistent,
     ) -> None:
         self.sim = sim
@@ -58,9 +60,10 @@ class Dispatcher:
         self.nobody = sim.log.endpoint(lane, "")
         self._bury = bury
         self._settled = settled
+        self._is_down = is_down
         self._survives = survives
         self._sequence = 0
-        self._choosy = self._ranked = self._checking = False
+        self._choosy = self._ranked = self._grouped = self._checking = False
         sim.on_end(self.open_rows)
 
     # ------------------------------------------------------------------------------------------------ messages
@@ -68,8 +71,9 @@ class Dispatcher:
     def offer(self, now_s: float, message: Message, headers: Headers, share: Share) -> None:
         """A message that the broker accepted: to the consumer whose turn it is, or to the end of the queue."""
         entry = Entry(message, headers, share)
-        if headers.group is not None:
-            self._choosy = self._ranked = True
+        if headers.group is not None and not self._grouped:
+            self._grouped = True
+            self._rank()
         if headers.expires_s <= now_s:
             self.expire(now_s, entry)
             return
@@ -83,7 +87,11 @@ class Dispatcher:
 
     def forget(self, now_s: float, entry: Entry) -> None:
         """A message that a consumer held leaves the queue for good; the consumer has room for another one."""
-        consumer = self._take_from_consumer(entry)
+        consumer = entry.consumer
+        assert consumer is not None
+        del self.held[id(entry.message)]
+        del consumer.held[entry.sequence]
+        entry.consumer = None
         self._settled(now_s, entry.message)
         self.serve(now_s, consumer)
         entry.share.release(now_s)
@@ -183,9 +191,7 @@ class Dispatcher:
 
     def serve(self, now_s: float, consumer: Consumer) -> None:
         """A consumer has room: it gets the first messages that it may have."""
-        if consumer not in self.consumers:
-            return
-        while self.pending and consumer.has_room:
+        while self.pending and consumer.has_room and consumer in self.consumers:
             entry = self.pending.take(lambda entry: self._may_have(consumer, entry)) if self._choosy else None
             if entry is None and not self._choosy:
                 entry = self.pending.pop_first()
@@ -198,6 +204,8 @@ class Dispatcher:
 
     def serve_all(self, now_s: float) -> None:
         """Dispatches what can be dispatched, in order, each message to the consumer whose turn it is."""
+        if self._is_down():
+            return
         for entry in self.pending.take_all(lambda entry: entry.headers.expires_s <= now_s):
             self.expire(now_s, entry)
         while self.pending and any(consumer.has_room for consumer in self.consumers):
@@ -265,7 +273,8 @@ class Dispatcher:
         if len(self.consumers) > 1 and consumer is not self.exclusive:
             self.consumers.remove(consumer)
             self.consumers.append(consumer)
-            self._rank()
+            if self._ranked:
+                self._sort()
         consumer.buffer.append(entry)
         if consumer.forgets:
             share, entry.share = entry.share, NO_SHARE
@@ -274,13 +283,17 @@ class Dispatcher:
 
     def _rank(self) -> None:
         """The order of consumers after a change: higher priority first, then fewer groups, then whose turn it is."""
+        self._ranked = self._grouped or any(consumer.priority for consumer in self.consumers)
         self._choosy = (
-            self.exclusive is not None
-            or self._ranked
+            self._grouped
+            or self.exclusive is not None
             or any(consumer.selector is not None for consumer in self.consumers)
         )
-        if self._ranked or any(consumer.priority for consumer in self.consumers):
-            self.consumers.sort(key=lambda consumer: (-consumer.priority, consumer.groups))
+        if self._ranked:
+            self._sort()
+
+    def _sort(self) -> None:
+        self.consumers.sort(key=lambda consumer: (-consumer.priority, consumer.groups))
 
     def _set_exclusive(self, now_s: float, consumer: Consumer | None) -> None:
         self.exclusive = consumer
@@ -291,14 +304,6 @@ class Dispatcher:
     def _endpoint(entry: Entry) -> int:
         assert entry.consumer is not None
         return entry.consumer.endpoint
-
-    def _take_from_consumer(self, entry: Entry) -> Consumer:
-        consumer = entry.consumer
-        assert consumer is not None
-        del self.held[id(entry.message)]
-        del consumer.held[entry.sequence]
-        entry.consumer = None
-        return consumer
 
     # ------------------------------------------------------------------------------------------------ time, the end
 
@@ -311,8 +316,9 @@ class Dispatcher:
 
     def _check(self, now_s: float, _: Any) -> None:
         self._checking = False
-        for entry in self.pending.take_all(lambda entry: entry.headers.expires_s <= now_s):
-            self.expire(now_s, entry)
+        if not self._is_down():
+            for entry in self.pending.take_all(lambda entry: entry.headers.expires_s <= now_s):
+                self.expire(now_s, entry)
         if any(entry.headers.expires_s < math.inf for entry in self.pending):
             self._check_later(now_s)
 

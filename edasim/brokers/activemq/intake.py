@@ -53,6 +53,7 @@ class Intake:
         self._stores = stores
         self.listeners: list[Callable[[float, Message], None]] = []
         self._waiting: deque[Sending] = deque()
+        self._stored_first = broker.configuration.store_s > 0.0
         self._storing: dict[int, Sending] = {}
         broker.sim.on_end(self._open_rows)
 
@@ -61,14 +62,16 @@ class Intake:
         """Whether the memory limit is reached."""
         return self.limit is not None and self.used >= self.limit
 
-    @property
-    def fails_now(self) -> bool:
+    def fails_for(self, _message: Message, _headers: Headers) -> bool:
         """Whether a send would fail now."""
         return self.is_full and self.when_full is WhenFull.FAIL and not self.broker.is_down
 
     def send(self, now_s: float, message: Message, headers: Headers, accepted: simpy.Event | None = None) -> None:
         """A message comes: it goes in, or its producer waits; or sending fails, and the log says that it is dropped."""
-        if self.fails_now:
+        if self.limit is None and not self._waiting and not self._stored_first and not self.broker.is_down:
+            self.used += 1
+            self._enter(now_s, (message, headers, accepted))
+        elif self.fails_for(message, headers):
             self._refuse(now_s, message)
         elif self._waiting or self.is_full or self.broker.is_down:
             if not self._waiting:
@@ -103,10 +106,9 @@ class Intake:
 
     def _admit(self, now_s: float, sending: Sending) -> None:
         self.used += 1
-        store_s = self.broker.configuration.store_s
-        if sending[1].persistent and store_s > 0.0 and self._stores():
+        if self._stored_first and sending[1].persistent and self._stores():
             self._storing[id(sending)] = sending
-            self.broker.sim.env.at(now_s + store_s, self._stored, sending)
+            self.broker.sim.env.at(now_s + self.broker.configuration.store_s, self._stored, sending)
         else:
             self._enter(now_s, sending)
 

@@ -1,8 +1,8 @@
 """A message inside ActiveMQ: its JMS headers, and its place in a queue.
 
 Follows JMS 1.1 (headers, default priority 4) and `Message.java` of ActiveMQ 5.17. A selector sees the event's type as
-JMSType, its id as JMSMessageID, its trace as JMSCorrelationID, and its source, subject and extension attributes as
-properties. Left out: JMSReplyTo, JMSXGroupSeq.
+JMSType, its id as JMSMessageID, its trace as JMSCorrelationID, and its source, subject and extension attributes
+(without those of bytes, for which JMS has no property) as properties. Left out: JMSReplyTo, JMSXGroupSeq.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ class Entry:
         number, root, published_s, _, attempt, event = self.message
         self.message = (number, root, published_s, now_s, attempt + 1, event)
         self.taken = False
+        self.properties = None
 
 
 def properties_of(sim: Simulation, message: Message, headers: Headers) -> dict[str, Any]:
     """The headers and properties that a selector may ask for."""
     event = event_of(sim, message)
     return {
-        **event.extensions,
+        **{name: value for name, value in event.extensions.items() if not isinstance(value, bytes)},
         "JMSType": event.type,
         "JMSMessageID": event.id,
         "JMSCorrelationID": event.trace_id,

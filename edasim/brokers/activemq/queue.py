@@ -47,6 +47,7 @@ class Queue(Sends):
             policy,
             bury=lambda now_s, entry: broker.bury(now_s, entry, policy),
             settled=self.intake.tell_settled,
+            is_down=broker.is_away,
         )
         super().__init__(broker, name, (self.intake,))
 
@@ -105,7 +106,7 @@ class Queue(Sends):
             selector=None if text is None else selector(text, settings.client),
             exclusive=exclusive,
             draw=self._running.draw,
-            is_down=lambda: self._running.is_down,
+            is_down=self._running.is_away,
         )
         self.consumptions.append(made)
         return made

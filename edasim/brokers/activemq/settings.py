@@ -1,9 +1,10 @@
 """What is set at an ActiveMQ broker and at its clients, as checked, frozen configurations.
 
 Follows ActiveMQ Classic 5.17: `PolicyEntry.java`, `AbstractDeadLetterStrategy.java`, `BaseDestination.java` (messages
-are looked through for expired ones every 30 s), `ActiveMQPrefetchPolicy.java` (1000 for queues, 32767 for topics, 100
-for durable subscribers over OpenWire; the measured 1 over STOMP), `ActiveMQSession.java` (acknowledge modes). Left out:
-sizes in bytes (a memory limit counts messages of one size), limits of store and disk, policies by wildcard.
+are looked through for expired ones every 30 s), `ActiveMQPrefetchPolicy.java` and `ProtocolConverter.java` (1000 for
+queues, 32767 for topics, 100 for durable subscribers, over OpenWire and STOMP alike), `ActiveMQSession.java`
+(acknowledge modes). Left out: sizes in bytes (a memory limit counts messages of one size), limits of store and disk,
+policies by wildcard.
 """
 
 from __future__ import annotations

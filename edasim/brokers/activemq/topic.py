@@ -68,11 +68,10 @@ class Subscriber(Consumption):
             policy,
             bury=lambda now_s, entry: broker.bury(now_s, entry, policy),
             settled=self._tell_settled,
+            is_down=broker.is_away,
             survives=keeps.survives,
         )
-        super().__init__(
-            dispatcher, settings, selector=None, exclusive=False, draw=broker.draw, is_down=lambda: broker.is_down
-        )
+        super().__init__(dispatcher, settings, selector=None, exclusive=False, draw=broker.draw, is_down=broker.is_away)
 
     @property
     def is_there(self) -> bool:

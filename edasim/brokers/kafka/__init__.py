@@ -1,9 +1,10 @@
 """Kafka: a partitioned log, read by consumer groups.
 
 Pure parts, usable without a simulation: `partitioner` (which partition a record goes to) and `assignors` (which member
-of a group reads which partitions), `retention`. The cluster: `Kafka` is its configuration, `broker` the running one;
-`log`, `replication`, `cluster` and `producer` write, `group`, `places`, `claims`, `member` and `coordinator` read. Rules
-KAF-.. of docs/FIDELITY.md tell what is modelled and from which source. Left out: the newer group protocol, share groups.
+of a group reads which partitions), `retention` (what is thrown away). The cluster: `Kafka` is its configuration,
+`broker` the running one; `log`, `replication`, `cluster` and `producer` write, `group`, `places`, `claims`, `member`
+and `coordinator` read. Rules KAF-.. of docs/FIDELITY.md tell what is modelled and from which source. Left out: the
+newer group protocol (KIP-848), share groups (KIP-932).
 """
 
 from .assignors import Strategy, assign, rebalance_rounds

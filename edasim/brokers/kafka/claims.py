@@ -8,7 +8,7 @@ member in one generation: what it has polled, what it works on, and whether the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..base import Message
 from .log import PartitionLog

@@ -68,10 +68,6 @@ class Cleanup(enum.Enum):
     COMPACT = "compact"
 
 
-def _seconds() -> checks.Check:
-    return checks.check_optional(checks.check_positive)
-
-
 @checks.configuration
 class Kafka:
     """The configuration of a cluster and its clients; `start(sim)` puts it into a simulation.
@@ -109,7 +105,6 @@ class Kafka:
     batch_bytes: int = checks.at_least(1, default=16_384)
     in_flight: int = checks.at_least(1, default=5)
     request_s: float = checks.non_negative(default=0.0)
-    request_timeout_s: float = checks.positive(default=30.0)
     retry_backoff_s: float = checks.positive(default=0.1)
     delivery_timeout_s: float = checks.positive(default=120.0)
     transaction_timeout_s: float = checks.positive(default=60.0)

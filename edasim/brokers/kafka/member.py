@@ -283,7 +283,8 @@ class Member:
                 self.commit(now_s)
             self.join(now_s)
         elif self.left == 0 and not any(claim.active for claim in self.claims):
-            self.commit(now_s)
+            if self.group.commit is Commit.AUTO:
+                self.commit(now_s)
             self._drop(now_s, list(self.claims))
             self.join(now_s)
 
@@ -367,8 +368,7 @@ class Member:
         for taker in [taker for taker, claim in self.group.holding.items() if claim.member is self]:
             del self.group.holding[taker]
         for claim in self.claims:
-            claim.place.lost_s = now_s
-            self.group.places.give_up(claim)
+            self.group.places.abandoned(now_s, claim)
         self.inbox.clear()
         self.free.clear()
         self.left = 0

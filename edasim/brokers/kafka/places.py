@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError, StateError, UnknownNameError
 from ...kernel import Simulation
-from ...kernel.runlog import EXPIRED, FILTERED, NEVER, QUEUED, pack_row
+from ...kernel.runlog import DROPPED, EXPIRED, FILTERED, NEVER, QUEUED, pack_row
 from ..base import Message
 from .assignors import TopicPartition
 from .claims import Claim, Place
@@ -108,16 +108,19 @@ class Places:
 
     def commit_offsets(self, now_s: float, member: Member, positions: Iterable[tuple[Place, int]]) -> bool:
         """Commits positions for a member; False, and a fact, if it is not in the present generation (KAF-18)."""
-        changed = [(place, offset) for place, offset in positions if place.committed != offset]
-        if not changed:
+        positions = list(positions)
+        if not positions:
             return True
         if not self.coordinator.is_member(member, member.generation):
-            self._fact(now_s, "commit_refused", member=member.id, generation=member.generation, offsets=_told(changed))
+            self._fact(
+                now_s, "commit_refused", member=member.id, generation=member.generation, offsets=_told(positions)
+            )
             return False
+        changed = [(place, offset) for place, offset in positions if place.committed != offset]
         for place, offset in changed:
             if place.claim is not None and place.claim.member is member:
                 place.committed = offset
-        if self.settings.commit is Commit.AUTO:
+        if changed and self.settings.commit is Commit.AUTO:
             self._fact(now_s, "offsets_committed", member=member.id, offsets=_told(changed))
         return True
 
@@ -193,6 +196,17 @@ class Places:
             if offset >= place.started:
                 self._row(record, now_s, EXPIRED)
                 place.started = offset + 1
+
+    def abandoned(self, now_s: float, claim: Claim) -> None:
+        """A reader is gone: what it had polled and committed, and never begun, is lost to the group."""
+        place = claim.place
+        place.lost_s = now_s
+        if place.claim is claim and place.committed is not None:
+            for offset, record in place.log.numbered(claim.next):
+                if max(place.started, claim.next) <= offset < place.committed:
+                    self._row(record, now_s, DROPPED)
+            place.started = max(place.started, place.committed)
+        self.give_up(claim)
 
     def open_rows(self, _now_s: float) -> list[bytes]:
         """The rows of what the group has still to read, again or for the first time."""

@@ -137,6 +137,7 @@ class Channel:
             return self._fail(now_s, batch, self.producer.fencing_error())
         answer, offset = self.topic.replicas[self.partition].produce(now_s, batch)
         if batch.acks is Acks.NONE:
+            batch.acknowledged = True
             if answer is not Answer.STORED:
                 self.topic.lost(now_s, batch.messages)
             return self._settle(now_s, batch, offset)
@@ -263,6 +264,9 @@ class Producer:
         if channel is None:
             channel = self._channels[key] = Channel(self, topic, key[1])
         if self.transaction is not None:
+            if not self._touched:  # the clock of transaction.timeout.ms starts with the first partition
+                limit_s = now_s + self.settings.transaction_timeout_s
+                self.kafka.sim.env.watch(limit_s, self._timed_out, self.transaction)
             self._touched[key] = channel
         channel.add(now_s, message, told)
 
@@ -281,8 +285,6 @@ class Producer:
             raise self.fencing_error()
         self._transactions += 1
         self.transaction = f"{self.id}#{self._transactions}"
-        now_s = float(self.kafka.sim.env.now)
-        self.kafka.sim.env.watch(now_s + self.settings.transaction_timeout_s, self._timed_out, self.transaction)
 
     def send_offsets(self, group: Group, offsets: Mapping[TopicPartition, int]) -> None:
         """These offsets of a group are committed with the transaction, or not at all."""

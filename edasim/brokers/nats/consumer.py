@@ -24,6 +24,7 @@ from .ledger import Ledger
 from .reception import Reception
 from .settings import AckPolicy, AckSending, ConsumerSettings, ReplayPolicy
 from .start import start_at
+from .subject import KNOWN_SUBJECTS
 from .subjects import subject_matches
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Consumer:
         """Whether the consumer's filters choose a subject."""
         wanted = self._wanted.get(subject)
         if wanted is None:
+            if len(self._wanted) >= KNOWN_SUBJECTS:
+                self._wanted.clear()
             filters = self.settings.filter_subjects
             wanted = not filters or any(subject_matches(pattern, subject) for pattern in filters)
             self._wanted[subject] = wanted
@@ -212,7 +215,7 @@ class Consumer:
 
     def withdraw(self, taker: Taker) -> None:
         """The taker is gone, or its request; what its client had in its buffer is lost with the last of its takers."""
-        now_s = float(self.sim.env.now)
+        self._used_s = now_s = float(self.sim.env.now)
         lost = self.reception.withdraw(taker)
         if not isinstance(taker, Receive):
             self._unsent.pop(taker.name, None)

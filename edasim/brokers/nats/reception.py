@@ -18,6 +18,7 @@ from typing import Protocol
 from ..base import Message, Taker
 from ..by_hand import Receive
 from .errors import exceeded_max_waiting
+from .settings import ConsumerSettings
 
 NextMessage = Callable[[float], "Message | None"]
 """Asks the server's side of the consumer, at a time in seconds, for a message to deliver now."""
@@ -159,12 +160,15 @@ class Batches(Clients):
     """A client fetches up to `batch` messages when its buffer is empty and a taker is free."""
 
     def __init__(
-        self, next_message: NextMessage, max_waiting: int, batch: int, send: Callable[[float, str], None]
+        self,
+        next_message: NextMessage,
+        settings: ConsumerSettings,
+        send: Callable[[float, str], None],
     ) -> None:
         super().__init__()
         self._next_message = next_message
-        self._max_waiting = max_waiting
-        self._batch = batch
+        self._max_waiting = settings.max_waiting
+        self._batch = settings.batch
         self._send = send
         self._requests: deque[Client] = deque()
 

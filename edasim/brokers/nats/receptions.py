@@ -16,7 +16,7 @@ def pull(consumer: Consumer) -> Reception:
     settings = consumer.settings
     if settings.batch == 1:
         return OneByOne(consumer.next_message, settings.max_waiting)
-    return Batches(consumer.next_message, settings.max_waiting, settings.batch, consumer.send_acknowledgements)
+    return Batches(consumer.next_message, settings, consumer.send_acknowledgements)
 
 
 def push(consumer: Consumer, window: int | None) -> Reception:

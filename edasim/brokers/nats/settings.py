@@ -197,10 +197,8 @@ class ConsumerSettings:
                 self.filter_subjects,
                 "name the subjects whose last messages are wanted, such as '>' (JetStream error 10094)",
             )
-        if self.ack_sending is AckSending.WITH_NEXT_FETCH and self.batch == 1:
-            raise checks.refuse(
-                "ConsumerSettings.ack_sending", self.ack_sending.value, "fetch batches of at least 2 as well"
-            )
+        if self.batch == 1 and self.ack_sending is AckSending.WITH_NEXT_FETCH:
+            raise checks.refuse("ConsumerSettings.batch", self.batch, "fetch at least 2, or leave out ack_sending")
 
     @property
     def waits_s(self) -> tuple[float, ...]:

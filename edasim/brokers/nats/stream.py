@@ -41,6 +41,7 @@ from .settings import (
     StreamSettings,
     check_name,
 )
+from .subject import KNOWN_SUBJECTS
 
 if TYPE_CHECKING:
     from .jetstream import RunningJetStream
@@ -83,6 +84,7 @@ class Stream:
         self._stored: OrderedDict[int, tuple[Message, str, float]] = OrderedDict()
         self._by_subject: dict[str, deque[int]] = {}
         self._last_of: dict[str, int] = {}
+        self._wanting: dict[str, list[Consumer]] = {}
         self._known_ids: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._nobody = self.sim.log.endpoint(self.sim.log.lane(server.name, self.name, ""), "")
         self._keeps_unwanted = settings.retention is not Retention.INTEREST
@@ -116,7 +118,10 @@ class Stream:
     def last_of(self, subject: str) -> int:
         """The sequence of the last message of a subject that is stored, or 0."""
         sequence = self._last_of.get(subject, 0)
-        return sequence if sequence in self._stored else 0
+        if sequence and sequence not in self._stored:
+            before = (each for each in reversed(self._stored) if self._stored[each][1] == subject)
+            sequence = self._last_of[subject] = next(before, 0)
+        return sequence
 
     # -------------------------------------------------------------------------------------- publishing
 
@@ -150,7 +155,9 @@ class Stream:
         self.last_sequence = sequence = self.last_sequence + 1
         if message_id is not None:
             self._known_ids[message_id] = (sequence, now_s)
-        wanting = [consumer for consumer in self.consumers.values() if consumer.wants(subject)]
+        wanting = self._wanting.get(subject)
+        if wanting is None:
+            wanting = self._who_wants(subject)
         if wanting or self._keeps_unwanted:
             self._keep(now_s, sequence, subject, message)
         if not wanting and not self._is_work_queue:
@@ -223,23 +230,22 @@ class Stream:
 
     def _take_away(self, now_s: float, sequence: int, outcome: int) -> None:
         message, subject, _ = self._stored[sequence]
-        for consumer in self.consumers.values():
-            if consumer.wants(subject):
-                consumer.removed(now_s, sequence, message, outcome)
+        for consumer in self._who_wants(subject):
+            consumer.removed(now_s, sequence, message, outcome)
         self._delete(sequence)
         self.server.tell_settled(now_s, message)
 
     def _delete(self, sequence: int) -> None:
         _, subject, _ = self._stored.pop(sequence)
+        if not self._stored:
+            self._last_of.clear()
         if self.settings.max_messages_per_subject is not None:
             self._by_subject[subject].remove(sequence)
 
     def lose(self, now_s: float, subject: str, message: Message) -> None:
         """A message is not stored, and its publisher does not hear of it."""
         number, root, published_s, enqueued_s, attempt, _ = message
-        endpoints = [
-            self.sim.log.endpoint(consumer.lane, "") for consumer in self.consumers.values() if consumer.wants(subject)
-        ]
+        endpoints = [self.sim.log.endpoint(consumer.lane, "") for consumer in self._who_wants(subject)]
         for endpoint in endpoints or [self._nobody]:
             self.sim.log.add(
                 pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, endpoint, attempt, DROPPED)
@@ -250,11 +256,7 @@ class Stream:
         """What waits in a work queue for a consumer that wants it."""
         if not self._is_work_queue:
             return []
-        unclaimed = [
-            message
-            for message, subject, _ in self._stored.values()
-            if not any(consumer.wants(subject) for consumer in self.consumers.values())
-        ]
+        unclaimed = [message for message, subject, _ in self._stored.values() if not self._who_wants(subject)]
         return [
             pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, NEVER, self._nobody, attempt, QUEUED)
             for number, root, published_s, enqueued_s, attempt, _ in unclaimed
@@ -266,11 +268,23 @@ class Stream:
         if entry is None:
             return
         message, subject, _ = entry
-        self.server.tell_settled(now_s, message)
-        if self._drops_settled and not any(
-            consumer.needs(sequence) for consumer in self.consumers.values() if consumer.wants(subject)
-        ):
+        if self.server.settled:
+            self.server.tell_settled(now_s, message)
+        if self._drops_settled:
+            for consumer in self._who_wants(subject):
+                if consumer.needs(sequence):
+                    return
             self._delete(sequence)
+
+    def _who_wants(self, subject: str) -> list[Consumer]:
+        """The consumers whose filters choose a subject, in the order of their making."""
+        wanting = self._wanting.get(subject)
+        if wanting is None:
+            if len(self._wanting) >= KNOWN_SUBJECTS:
+                self._wanting.clear()
+            wanting = [consumer for consumer in self.consumers.values() if consumer.wants(subject)]
+            self._wanting[subject] = wanting
+        return wanting
 
     # -------------------------------------------------------------------------------------- consumers
 
@@ -326,6 +340,7 @@ class Stream:
         """The consumer is gone, and with it what it was to deliver."""
         consumer = self.find_consumer(name)
         del self.consumers[name]
+        self._wanting.clear()
         consumer.delete(float(self.sim.env.now))
 
     def _new(self, name: str, settings: ConsumerSettings, reception: Any) -> Consumer:
@@ -349,6 +364,7 @@ class Stream:
         if self.settings.retention is Retention.WORK_QUEUE:
             self._check_work_queue(settings, now_s)
         made = self.consumers[name] = Consumer(self, name, settings, reception)
+        self._wanting.clear()
         return made
 
     def _check_work_queue(self, settings: ConsumerSettings, now_s: float) -> None:

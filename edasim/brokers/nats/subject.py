@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Offer = Callable[[float, Message], None]
 FIELDS = ("id", "source", "subject", "type")
+KNOWN_SUBJECTS = 10_000
+"""So many subjects are remembered with who wants them; then it is found out anew."""
 _BLANKS = " \t\n\f\r"
 
 
@@ -85,6 +87,8 @@ class Subject:
         subject = self.of(event_of(self.sim, message))
         version, targets = self._targets.get(subject, (-1, []))
         if version != self.server.version:
+            if len(self._targets) >= KNOWN_SUBJECTS:
+                self._targets.clear()
             targets = self.server.targets_of(subject)
             self._targets[subject] = (self.server.version, targets)
         for offer in targets:

@@ -75,9 +75,10 @@ class CoreSubscription:
             self.lose(now_s, message)
 
     def _offer_all(self, now_s: float, message: Message) -> None:
-        for member in list(self._present):
+        present = list(self._present)
+        for member in present:
             self._deliver(member, now_s, message)
-        if not self._present:
+        if not present:
             self.lose(now_s, message)
 
     def _deliver(self, member: Member, now_s: float, message: Message) -> None:

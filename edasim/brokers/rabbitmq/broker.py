@@ -21,11 +21,12 @@ from ..topology import Topology
 from .configuration import RabbitMQ
 from .deaths import Death, Reason, died, is_cycle
 from .destinations import Confirmed, Exchange, PublisherConfirm, Queue
-from .errors import AccessRefusedError, ChannelError, NotFoundError
+from .errors import AccessRefusedError, ChannelError, NotFoundError, PreconditionFailedError
 from .queue import QueueState
 from .ready import Entry, Properties
 from .routing import walk
-from .settings import ExchangeArguments, ExchangeType, QueueArguments, QueueType, difference
+from .settings import ExchangeArguments, ExchangeType, QueueArguments, difference
+from .stream import Stream, StreamArguments
 from .topic import check_short_string
 from .wiring import RabbitWiring
 
@@ -47,9 +48,10 @@ class RunningRabbitMQ:
         self.watches_timeouts = configuration.consumer_timeout_s is not None
         self.settled: list[Callable[[float, Message], None]] = []
         self.queues: dict[str, Queue] = {}
+        self.streams: dict[str, Stream] = {}
         self.exchanges: dict[str, Exchange] = {}
         self.default_exchange = Exchange(self, "", ExchangeArguments())
-        self._routes: dict[tuple[str, tuple[str, ...]], list[QueueState]] = {}
+        self._routes: dict[tuple[str, tuple[str, ...]], list[QueueState | Stream]] = {}
         self._alarms: dict[str, None] = {}
         self._blocked: list[tuple[Exchange, Message, Properties, PublisherConfirm | None]] = []
         self._unconfirmed: dict[PublisherConfirm, None] = {}
@@ -73,7 +75,7 @@ class RunningRabbitMQ:
     def declare_queue(self, name: str, **arguments: Any) -> Queue:
         """The queue of that name, made with these `QueueArguments` or, if it exists, declared with the same."""
         wanted = QueueArguments(**arguments)
-        self._check_name("queue", name)
+        self._check_name("queue", name, self.streams)
         if name in self.queues:
             if self.queues[name].arguments != wanted:
                 raise difference("queue", name, self.queues[name].arguments, wanted)
@@ -82,6 +84,17 @@ class RunningRabbitMQ:
             self._routes.clear()
         self.watch_unused(float(self.sim.env.now), self.queues[name])
         return self.queues[name]
+
+    def declare_stream(self, name: str, **arguments: Any) -> Stream:
+        """The stream of that name, made with these `StreamArguments` or, if it exists, declared with the same."""
+        wanted = StreamArguments(**arguments)
+        self._check_name("stream", name, self.queues)
+        if name not in self.streams:
+            self.streams[name] = Stream(self, name, wanted)
+            self._routes.clear()
+        elif self.streams[name].arguments != wanted:
+            raise difference("stream", name, self.streams[name].arguments, wanted)
+        return self.streams[name]
 
     def exchange(self, name: str) -> Exchange:
         """The exchange of that name (the default one is called ""); a `NotFoundError` if there is none."""
@@ -119,7 +132,7 @@ class RunningRabbitMQ:
     def bind(
         self,
         source: Exchange,
-        destination: Exchange | Queue,
+        destination: Exchange | Queue | Stream,
         routing_key: str,
         arguments: Mapping[str, Any] | None,
     ) -> None:
@@ -163,17 +176,18 @@ class RunningRabbitMQ:
         if confirm is not None:
             self._confirm(now_s, confirm, properties, queues, Confirmed.ACK if accepted else Confirmed.NACK)
 
-    def queues_for(self, exchange: Exchange, properties: Properties) -> list[QueueState]:
+    def queues_for(self, exchange: Exchange, properties: Properties) -> list[QueueState | Stream]:
         """The queues that a message with these properties reaches from an exchange, each once."""
         keys = properties.routing_keys
         if exchange is self.default_exchange:
-            return [self.queues[key] for key in keys if key in self.queues]
+            found = (self.queues.get(key) or self.streams.get(key) for key in keys)
+            return [each for each in found if each is not None]
         if self.reads_headers:
             return walk(exchange, self.exchanges, keys, properties.headers or {})[0]
-        found = self._routes.get((exchange.name, keys))
-        if found is None:
-            found = self._routes[exchange.name, keys] = walk(exchange, self.exchanges, keys, {})[0]
-        return found
+        known = self._routes.get((exchange.name, keys))
+        if known is None:
+            known = self._routes[exchange.name, keys] = walk(exchange, self.exchanges, keys, {})[0]
+        return known
 
     def path(
         self, exchange: Exchange, routing_key: str, headers: Mapping[str, Any] | None = None
@@ -214,10 +228,10 @@ class RunningRabbitMQ:
         now_s: float,
         confirm: PublisherConfirm,
         properties: Properties,
-        queues: list[QueueState],
+        queues: list[QueueState | Stream],
         answer: Confirmed,
     ) -> None:
-        safe_s = max([now_s, *(self.safe_s(now_s, queue, properties) for queue in queues)])
+        safe_s = max([now_s, *(queue.safe_s(now_s, properties) for queue in queues)])
         returned = None if queues else "312 NO_ROUTE"
         if safe_s <= now_s or answer is Confirmed.NACK:
             confirm.answer(answer, returned)
@@ -228,15 +242,6 @@ class RunningRabbitMQ:
     def _is_safe(self, _now_s: float, confirm: PublisherConfirm) -> None:
         if self._unconfirmed.pop(confirm, confirm) is None:
             confirm.answer(Confirmed.ACK)
-
-    def safe_s(self, now_s: float, queue: QueueState, properties: Properties) -> float:
-        """When a message that arrives now is safe in a queue, in simulated seconds."""
-        if queue.arguments.type is QueueType.QUORUM:
-            return now_s + self.configuration.replication_s
-        if not (queue.arguments.durable and properties.persistent):
-            return now_s
-        interval_s = self.configuration.sync_interval_s
-        return (math.floor(now_s / interval_s) + 1) * interval_s
 
     def tell_settled(self, now_s: float, message: Message) -> None:
         """A message has left a queue for good, or reached none."""
@@ -269,6 +274,9 @@ class RunningRabbitMQ:
         for queue in self.queues.values():
             for subscription in queue.subscriptions:
                 subscription.reconnect(now_s)
+        for stream in self.streams.values():
+            for reader in stream.readers.values():
+                reader.send(now_s)
 
     def _go_down(self, how: str, written_s: float) -> None:
         if not self.is_up:
@@ -288,18 +296,14 @@ class RunningRabbitMQ:
                 for consumer in subscription.consumers():
                     subscription.close_and_reconnect(consumer, f"broker {how}")
             queue.take_back(now_s)
-            queue.drop_ready(now_s, [entry for entry in queue.ready if not self._survives(queue, entry, written_s)])
+            queue.drop_ready(now_s, [entry for entry in queue.ready if not queue.survives(entry, written_s)])
             if not queue.arguments.durable:
                 self.delete_queue(queue.name)
+        for stream in self.streams.values():
+            for reader in stream.readers.values():
+                reader.connection_lost(now_s)
         for name in [name for name, each in self.exchanges.items() if not each.arguments.durable]:
             self._forget_exchange(name)
-
-    def _survives(self, queue: QueueState, entry: Entry, written_s: float) -> bool:
-        if queue.arguments.type is QueueType.QUORUM:
-            return self.safe_s(entry.arrived_s, queue, entry.properties) <= written_s
-        if not (queue.arguments.durable and entry.properties.persistent):
-            return False
-        return self.safe_s(entry.arrived_s, queue, entry.properties) <= written_s
 
     def _forget_exchange(self, name: str) -> None:
         gone = self.exchanges.pop(name)
@@ -367,8 +371,11 @@ class RunningRabbitMQ:
 
     # ------------------------------------------------------------------------------------------ refusals
 
-    def _check_name(self, kind: str, name: str) -> None:
+    def _check_name(self, kind: str, name: str, others: Mapping[str, object] | None = None) -> None:
         check_short_string(kind, name)
+        if others and name in others:
+            problem = f"inequivalent arg 'x-queue-type': {name!r} exists and is no {kind}"
+            raise PreconditionFailedError(problem, field="name", value=name, remedy="give it another name")
         if name == "" or name.startswith("amq."):
             raise self._refused(f"{kind} name {name!r} is the broker's own (reserved prefix 'amq.', or empty)", name)
 

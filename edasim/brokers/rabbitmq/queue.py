@@ -9,6 +9,7 @@ of it before any of it is sent again. Left out: the overshoot of a quorum queue 
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,21 @@ class QueueState:
         while max_length is not None and len(self.ready) > max_length:
             oldest = self.ready.pop()
             self._log_waiting(now_s, oldest, self._put_aside(now_s, oldest, Reason.MAXLEN))
+
+    def safe_s(self, now_s: float, properties: Properties) -> float:
+        """When a message that arrives now is safe here, in simulated seconds."""
+        configuration = self.broker.configuration
+        if self.arguments.type is QueueType.QUORUM:
+            return now_s + configuration.replication_s
+        if not (self.arguments.durable and properties.persistent):
+            return now_s
+        return (math.floor(now_s / configuration.sync_interval_s) + 1) * configuration.sync_interval_s
+
+    def survives(self, entry: Entry, written_s: float) -> bool:
+        """Whether a message is there after a restart of a broker that had written all that was safe by then."""
+        if self.arguments.type is not QueueType.QUORUM and not (self.arguments.durable and entry.properties.persistent):
+            return False
+        return self.safe_s(entry.arrived_s, entry.properties) <= written_s
 
     # ------------------------------------------------------------------------------------------ messages go
 

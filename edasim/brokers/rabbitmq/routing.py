@@ -17,12 +17,13 @@ from .topic import check_short_string, topic_matches
 
 if TYPE_CHECKING:
     from .queue import QueueState
+    from .stream import Stream
 
 
 class Binding(NamedTuple):
     """From an exchange to a queue or another exchange."""
 
-    destination: QueueState | RoutingTable
+    destination: QueueState | Stream | RoutingTable
     key: str
     arguments: Mapping[str, Any]
 
@@ -35,7 +36,7 @@ class RoutingTable:
         self.arguments = arguments
         self.bindings: list[Binding] = []
 
-    def add(self, destination: QueueState | RoutingTable, key: str, arguments: Mapping[str, Any]) -> None:
+    def add(self, destination: QueueState | Stream | RoutingTable, key: str, arguments: Mapping[str, Any]) -> None:
         """One more binding; the same binding twice is one."""
         check_short_string("routing_key", key)
         if self.arguments.type is ExchangeType.HEADERS:
@@ -44,7 +45,7 @@ class RoutingTable:
         if binding not in self.bindings:
             self.bindings.append(binding)
 
-    def remove(self, destination: QueueState | RoutingTable) -> None:
+    def remove(self, destination: QueueState | Stream | RoutingTable) -> None:
         """Removes all bindings to a destination."""
         self.bindings = [binding for binding in self.bindings if binding.destination is not destination]
 
@@ -66,9 +67,9 @@ class RoutingTable:
 
 def walk(
     start: RoutingTable, tables: Mapping[str, RoutingTable], keys: tuple[str, ...], headers: Mapping[str, Any]
-) -> tuple[list[QueueState], list[tuple[str, Binding]]]:
+) -> tuple[list[QueueState | Stream], list[tuple[str, Binding]]]:
     """The queues that a message reaches from an exchange, each once, and the bindings that it takes on the way."""
-    queues: dict[int, QueueState] = {}
+    queues: dict[int, QueueState | Stream] = {}
     taken: list[tuple[str, Binding]] = []
     seen = {start.name}
     ahead = [start]

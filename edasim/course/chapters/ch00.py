@@ -45,13 +45,14 @@ B_LOOKS_WORSE = Question(
             Option(
                 text="about 1 time in 20",
                 idea=(
-                    "It sounds like the 95 % of an interval. Nobody has made an interval here; these are two single "
-                    "runs."
+                    "It sounds like the 95 % of an interval. But nobody has made an interval here; these are two "
+                    "single runs."
                 ),
             ),
             Option(text="about 1 time in 4"),
             Option(
-                text="every second time", idea="One run tells nothing at all. It tells a little: B does win more often."
+                text="every second time",
+                idea="One run tells nothing at all. But it tells a little: B does win more often than it loses.",
             ),
         ),
         right="about 1 time in 4",

@@ -64,11 +64,17 @@ WAIT_AT_95 = Question(
         options=(
             Option(
                 text="about the same",
-                idea="95 % is less than 100 %, so everything still fits.",
+                idea="95 % is less than 100 %, so everything still fits. The work does; what gets short is idle time.",
                 names=WrongIdea.BUSY_IS_EFFICIENT,
             ),
-            Option(text="19 % longer", idea="The wait grows in step with the work."),
-            Option(text="twice as long", idea="The wait bends upward, but gently; a queue takes up the rest."),
+            Option(
+                text="19 % longer",
+                idea="The wait grows in step with the work. But it is divided by idle time, which fell to a quarter.",
+            ),
+            Option(
+                text="twice as long",
+                idea="The wait bends upward, gently; a queue takes up the rest. But being in the queue is the wait.",
+            ),
             Option(text="almost five times as long"),
         ),
         right="almost five times as long",
@@ -90,9 +96,13 @@ POOLING = Question(
         "times",
         within_ratio=0.1,
         slips=(
-            slip(1, "Only the load counts, and the load is the same."),
+            slip(1, "Only the load counts, and the load is the same. But now no server is idle while a mail waits."),
             slip(4, "Four servers, so a quarter of the wait. But what counts is how often one of the four is idle."),
-            slip(2, "Sharing helps by the square root of the number of servers."),
+            slip(
+                2,
+                "Sharing helps by the square root of the number of servers. That is a rule for spare servers, not for "
+                "waits.",
+            ),
         ),
     ),
     because=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, StateError
 from ...kernel import Run
 from .handlers import ACCEPTED, MAIL_REQUESTED, REJECTED
 from .people import REQUESTED
@@ -44,6 +44,13 @@ def audit(run: Run) -> Audit:
     if "provider" not in run.kept:
         raise ConfigurationError(
             "this run is not of Registration", field="run", remedy="give a run of scenarios.Registration"
+        )
+    if not run.has_all_rows:
+        raise StateError(
+            "the audit needs all rows of the log, and this run kept only some",
+            field="log",
+            value=run.log.level.value,
+            remedy='run with log="full"',
         )
     users, mails, provider = run.kept["users"], run.kept["mails"], run.kept["provider"]
     by_type: dict[str, Counter[str]] = {}

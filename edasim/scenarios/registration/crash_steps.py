@@ -167,9 +167,12 @@ class _FirstMail:
         asked_s, taken_s, done_s = (
             float(column[self._request]) for column in (rows.published_s, rows.delivered_s, rows.finished_s)
         )
-        cached_s, sent_s, arrived_s = (
-            _instants(self._run, self.user, kind)[0] for kind in ("mail_cached", "mail_sent", "mail_arrived")
-        )
+        found = [_instants(self._run, self.user, kind) for kind in ("mail_cached", "mail_sent", "mail_arrived")]
+        if not all(found):
+            raise ConfigurationError(
+                "the first mail never arrived", field="scenario", remedy="give a mail_link that does not lose it"
+            )
+        cached_s, sent_s, arrived_s = (instants[0] for instants in found)
         yield "nobody has asked for the mail yet", self.signed_up_s, asked_s
         yield "it writes the file", taken_s, cached_s
         yield "the file is written, nothing is sent", cached_s, sent_s

@@ -112,7 +112,7 @@ class Registration(Scenario):
 
     def check(self) -> None:
         """The broker can be started."""
-        if not hasattr(self.broker, "start"):
+        if isinstance(self.broker, type) or not hasattr(self.broker, "start"):
             raise ConfigurationError(
                 f"Registration.broker is {self.broker!r}",
                 field="Registration.broker",

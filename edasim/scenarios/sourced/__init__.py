@@ -12,6 +12,7 @@ from .accounts import (
     PAID_IN,
     PAID_OUT,
     REFUSED,
+    TOTAL,
     account_handler,
     balance_view,
     bank_handler,
@@ -20,11 +21,12 @@ from .accounts import (
 )
 from .bank import Bank, Reading, Reads, Statements
 from .measures import live_wait_ms, rebuild_s, stale_ratio, stale_ratio_truth, waited_ms, waited_ms_truth
-from .week import DAY_S, MONDAY_S, keep, kept_week, said_at, week
+from .tampering import tamper
+from .week import DAY_S, MONDAY_S, keep, kept_week, payments, said_at, week
 
 __all__ = [
-    "ACCOUNT", "ASKED", "BALANCES", "DAY_S", "MONDAY_S", "PAID_IN", "PAID_OUT", "REFUSED", "Bank", "Reading", "Reads",
+    "ACCOUNT", "ASKED", "BALANCES", "DAY_S", "MONDAY_S", "PAID_IN", "PAID_OUT", "REFUSED", "TOTAL", "Bank", "Reading", "Reads",
     "Statements", "account_handler", "balance_view", "bank_handler", "decide", "hasty_balance_view", "keep",
-    "kept_week", "live_wait_ms", "rebuild_s", "said_at", "stale_ratio", "stale_ratio_truth", "waited_ms",
+    "kept_week", "live_wait_ms", "payments", "rebuild_s", "said_at", "stale_ratio", "stale_ratio_truth", "tamper", "waited_ms",
     "waited_ms_truth", "week",
 ]  # fmt: skip

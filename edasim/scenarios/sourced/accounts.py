@@ -61,6 +61,10 @@ BALANCES = Fold(name="balances", initial={}, apply=of_all_accounts, types=MOVES)
 """The whole bank: the balance of each account."""
 
 
+TOTAL = Fold(name="total", initial=0, apply=balance, types=MOVES)
+"""All that came in, less all that went out."""
+
+
 def subject_of(event: Event) -> str:
     """The account that an event concerns."""
     return str(event.subject)

@@ -96,15 +96,15 @@ class Bank(Scenario):
     True
     """
 
-    arrivals: load.Arrivals = checks.checked(check_arrivals, default=load.Poisson(rate_per_s=20.0))
+    arrivals: load.Arrivals = checks.checked(check_arrivals, default=load.Poisson(rate_per_s=10.0))
     accounts: int = checks.at_least(1, default=50)
     decide_time: times.Times = checks.checked(times.check_times, default=times.Exponential(mean_s=0.005))
-    statement_time: times.Times = checks.checked(times.check_times, default=times.Exponential(mean_s=0.02))
+    statement_time: times.Times = checks.checked(times.check_times, default=times.Exponential(mean_s=0.04))
     view_every_s: float = checks.positive(default=0.5)
     looks_after_s: float = checks.non_negative(default=0.1)
     reading: Reading = checks.word(Reading, default=Reading.AT_ONCE)
     replayed: int = checks.at_least(0, default=0)
-    replay_per_s: float = checks.positive(default=10.0)
+    replay_per_s: float = checks.positive(default=5.0)
     replay_from_s: float = checks.non_negative(default=5.0)
     lasts_s: float = checks.positive(default=60.0)
     faults: tuple[Fault, ...] = checks.checked(check_faults, default=())

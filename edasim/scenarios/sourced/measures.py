@@ -1,4 +1,4 @@
-"""What to measure of the bank: stale looks, waits of live events, and the length of a rebuild; with theory for the first.
+"""What to measure of the bank: stale looks and their theory, waits of live events, the length of a rebuild.
 
 A view that asks every T seconds is, for a look d after the write, behind with probability 1 - d/T, and the wait until
 it is not is (T - d)²/(2T) seconds on average (the phase of a random write is uniform in T; d < T). Both are exact for
@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .bank import ASK_AGAIN_S, REPLAY, STATEMENTS
+from ... import checks
+from .bank import ASK_AGAIN_S, REPLAY, STATEMENTS, Bank
 
 if TYPE_CHECKING:
     from ...kernel import Run
+
+
+def bank_of(run: Run) -> Bank:
+    """The scenario of a run; `ConfigurationError` if it is no `Bank`."""
+    if not isinstance(run.scenario, Bank):
+        raise checks.refuse("run", run.scenario, "give a run of a Bank")
+    return run.scenario
 
 
 def stale_ratio(run: Run) -> float:
@@ -27,7 +35,7 @@ def stale_ratio(run: Run) -> float:
 def waited_ms(run: Run) -> float:
     """Milliseconds that a look waited on average for the own booking."""
     reads = run.kept["reads"]
-    return 1000.0 * sum(reads.waits_s) / max(1, reads.count)
+    return float(1000.0 * sum(reads.waits_s) / max(1, reads.count))
 
 
 def stale_ratio_truth(view_every_s: float, looks_after_s: float) -> float:
@@ -60,10 +68,10 @@ def rebuild_s(run: Run) -> float:
     """Seconds from the start of the replay until its last event was taken; infinite if the run ends before."""
     rows = run.deliveries
     chosen = _of_statements(run) & (rows.origin == _origin(run))
-    finished_s, wanted = rows.finished_s[chosen], run.scenario.replayed  # type: ignore[union-attr]
+    finished_s, wanted = rows.finished_s[chosen], bank_of(run).replayed
     if not wanted or len(finished_s) < wanted or np.isnan(finished_s).any():
         return math.inf
-    return float(finished_s.max() - run.scenario.replay_from_s)  # type: ignore[union-attr]
+    return float(finished_s.max() - bank_of(run).replay_from_s)
 
 
 def _of_statements(run: Run) -> Any:

@@ -35,7 +35,7 @@ def week(events: int = 10_000, accounts: int = 200, seed: int = 0, campaign: int
         raise checks.refuse("campaign", campaign, f"give fewer than accounts = {accounts}")
     if events < 2 * accounts:
         raise checks.refuse("events", events, f"give at least two for each of the {accounts} accounts")
-    return list(_Week(events, accounts, campaign, random.Random(f"week/{seed}")).events())  # noqa: S311 - no secret
+    return list(_Week(events, accounts, campaign, random.Random(f"week/{seed}")).events())
 
 
 class _Week:
@@ -111,7 +111,7 @@ def keep(events: Iterable[Event], late_s: Mapping[str, float] | None = None) -> 
     now = [0.0]
     store = EventStore(clock=lambda: now[0])
     with store.transaction():
-        for now[0], event in recorded:  # noqa: B007 - the clock reads it
+        for now[0], event in recorded:
             note = event.data.get("note")
             store.append(str(event.subject), [event], actor=str(event.source).strip("/"), reason=note)
     return store
@@ -120,6 +120,18 @@ def keep(events: Iterable[Event], late_s: Mapping[str, float] | None = None) -> 
 def kept_week(events: int = 10_000, accounts: int = 200, seed: int = 0, campaign: int = 0) -> EventStore:
     """A store with a `week`."""
     return keep(week(events, accounts, seed, campaign))
+
+
+def payments(events: int, seed: int = 0) -> tuple[EventStore, list[int]]:
+    """A store with one long stream of payments, appended a thousand at a time, and their amounts in euros."""
+    rng = random.Random(f"payments/{seed}")  # noqa: S311 - no secret
+    amounts = [rng.randint(1, 99) for _ in range(checks.check_whole(1)("events", events))]
+    store = EventStore(clock=lambda: 0.0)
+    with store.transaction():
+        for begin in range(0, events, 1000):
+            chunk = amounts[begin : begin + 1000]
+            store.append("payments", [Event(type=PAID_IN, data={"eur": eur}) for eur in chunk])
+    return store, amounts
 
 
 def said_at(recorded_s: float) -> str:
