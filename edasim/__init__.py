@@ -11,7 +11,6 @@ from typing import Any
 
 _HOMES = {
     "Simulation": "kernel",
-    "Run": "kernel",
     "Event": "events",
     "MemoryBus": "brokers",
     "Kafka": "brokers",

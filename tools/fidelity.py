@@ -3,8 +3,8 @@
     python tools/fidelity.py            writes docs/FIDELITY.md; exits with 1 and names the gaps if there are any
     python tools/fidelity.py check      writes nothing; a document that is out of date is a gap as well
 
-The rules stand in docs/rules/BROKER.csv: id, rule (one sentence), status (modelled, left out, not yet), source, note
-(why it is left out, what differs from what one would think). A test names its rules: `@pytest.mark.rule("KAF-07")`.
+The rules stand in docs/rules/BROKER.csv and sourcing.csv: id, rule (one sentence), status (modelled, left out, not
+yet), source, note (why it is left out, what differs from what one would think). A test names its rules: `@pytest.mark.rule("KAF-07")`.
 Tests that replay a table of measurements say how many rows agree, by the fixture `agreement`; they are run here.
 """
 
@@ -23,7 +23,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "docs" / "rules"
 DOCUMENT = ROOT / "docs" / "FIDELITY.md"
-BROKERS = {"kafka": "Kafka", "rabbitmq": "RabbitMQ", "activemq": "ActiveMQ Classic", "nats": "NATS and JetStream"}
+BROKERS = {
+    "kafka": "Kafka",
+    "rabbitmq": "RabbitMQ",
+    "activemq": "ActiveMQ Classic",
+    "nats": "NATS and JetStream",
+    "sourcing": "Event sourcing",
+}
+"""The files of rules: the brokers, and event sourcing, whose rules are those of several products."""
 MODELLED, LEFT_OUT, NOT_YET = "modelled", "left out", "not yet"
 PROPERTY = "rows agreeing"
 
@@ -117,7 +124,7 @@ def document(rules: Iterable[Rule], evidence: Evidence) -> str:
         "Which rules of the real brokers edasim models, from which source, and which tests hold them. This page is",
         "made by `make fidelity` from `docs/rules/*.csv` and from the marks of the tests; do not edit it.",
         "",
-        "| broker | rules | modelled | left out | not yet |",
+        "| broker, or subject | rules | modelled | left out | not yet |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for broker, title in BROKERS.items():

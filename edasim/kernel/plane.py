@@ -180,5 +180,16 @@ def _not_now_or_later(time_s: float | None, now_s: float) -> StateError:
     )
 
 
+def _time_stands_still(now_s: float) -> StateError:
+    """The error for a run in which things happen over and over at one instant."""
+    return StateError(
+        f"time stands still: {CHORES_AT_AN_INSTANT * BETWEEN_CHORES:,} records ran at {now_s} s",
+        field="now_s",
+        value=float(now_s),
+        remedy="let something take time: a service, a user's thinking, a pause before the next attempt",
+        at_s=float(now_s),
+    )
+
+
 def _nothing_to_do() -> None:
     """The chore of a plane that has none."""

@@ -109,9 +109,7 @@ class Publishing:
         if returned is None:
             return []
         if isinstance(returned, Set):
-            raise self.no_event(
-                "returned", returned, "return an Event, a list of Events, or None; a set has no order"
-            )
+            raise self.no_event("returned", returned, "return an Event, a list of Events, or None; a set has no order")
         several = isinstance(returned, Iterable) and not isinstance(returned, str | bytes | Mapping)
         events: list[Any] = list(returned) if several else [returned]  # type: ignore[arg-type]
         for event in events:

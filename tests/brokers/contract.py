@@ -12,7 +12,20 @@ from typing import Any, Protocol
 
 import pytest
 
-from edasim import ActiveMQ, Event, JetStream, Kafka, MemoryBus, Nats, RabbitMQ, Service, Simulation, Source, load, times
+from edasim import (
+    ActiveMQ,
+    Event,
+    JetStream,
+    Kafka,
+    MemoryBus,
+    Nats,
+    RabbitMQ,
+    Service,
+    Simulation,
+    Source,
+    load,
+    times,
+)
 from edasim.brokers import Capability, DestinationPolicy, RedeliveryPolicy
 from edasim.brokers.base import Destination, RunningBroker, Subscription
 from edasim.brokers.kafka import ByType

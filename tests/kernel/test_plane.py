@@ -411,6 +411,29 @@ def test_an_error_that_knows_its_time_keeps_it(env):
     assert caught.value.at_s == 1.0
 
 
+def test_a_run_in_which_time_stands_still_is_ended(env, monkeypatch):
+    """Two records that follow each other for ever at one instant, as users who do not think before a full queue."""
+    monkeypatch.setattr("edasim.kernel.plane.BETWEEN_CHORES", 100)
+
+    def again(now_s, _):
+        return (now_s, NORMAL, env.next_id(), again, None)
+
+    env.at(1.5, again)
+    env.at(1.5, again)
+    with pytest.raises(StateError, match=r"time stands still: 12,800 records ran at 1\.5 s") as caught:
+        env.run()
+    assert (caught.value.at_s, env.running) == (1.5, False)
+
+
+def test_a_busy_instant_is_no_standstill(env):
+    def tick(now_s, left):
+        return (now_s + (left % 1000 == 0), NORMAL, env.next_id(), tick, left - 1) if left else None
+
+    env.at(1.0, tick, 100_000)
+    env.run()
+    assert env.now == 101.0
+
+
 # ------------------------------------------------------------------------------------------------ the installed SimPy
 
 

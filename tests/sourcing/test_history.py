@@ -28,6 +28,7 @@ def test_the_state_at_any_position_and_time(filled: Callable[[int], EventStore])
     assert history.difference(2, 4) == [Difference("cents", 3, 10)]
 
 
+@pytest.mark.rule("ES-04")
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.integers(1, 12), st.data())
 def test_es04_fold_of_all_is_fold_of_snapshot_and_rest_for_every_cut(
@@ -50,6 +51,7 @@ def test_es04_fold_of_all_is_fold_of_snapshot_and_rest_for_every_cut(
     assert store.query("select count(*) from snapshots") == [(0,)]
 
 
+@pytest.mark.rule("ES-04")
 def test_snapshots_replay_as_many_events_on_average_as_theory_says(filled: Callable[[int], EventStore]) -> None:
     history = History(filled(400), balance(), snapshots=EveryEvents(events=20))
     assert history.prepare() == 20
@@ -101,6 +103,7 @@ def test_wrong_questions_are_refused(filled: Callable[[int], EventStore]) -> Non
             call()
 
 
+@pytest.mark.rule("ES-10")
 def test_es10_what_was_so_and_what_was_known_are_two_questions() -> None:
     recorded_s = iter([100.0, 200.0, 300.0])
     store = EventStore(clock=lambda: next(recorded_s))

@@ -84,6 +84,7 @@ def placing(style: str, dies_before: int | None) -> tuple[int, int, int]:
     return db.execute("select count(*) from orders").fetchone()[0], len(sent), step.done
 
 
+@pytest.mark.rule("ES-07")
 @pytest.mark.parametrize(("style", "worst"), [("write, publish", 0), ("publish, write", 2), ("outbox", 1)])
 def test_es07_a_crash_at_every_write(style: str, worst: int) -> None:
     """Writing first loses the message, publishing first doubles it, an outbox leaves one order and one message."""
@@ -96,6 +97,7 @@ def test_es07_a_crash_at_every_write(style: str, worst: int) -> None:
         assert {messages for _, messages in outcomes} == {1}
 
 
+@pytest.mark.rule("ES-07")
 def test_a_relay_that_dies_after_publishing_publishes_again_and_the_inbox_makes_it_once() -> None:
     shop, mailer = database(), database()
     outbox, inbox, mails = Outbox(shop), Inbox(mailer), []

@@ -38,6 +38,7 @@ def test_personal_fields_are_sealed_in_the_file_and_open_for_readers(tmp_path: P
         assert reader.at(3).event.data == {"name": f"{NAME}-Smith", "plan": "pro"}
 
 
+@pytest.mark.rule("ES-08")
 def test_after_erasure_no_plaintext_and_no_key_is_left_in_any_file(tmp_path: Path) -> None:
     path = tmp_path / "history"
     store = filled(path)

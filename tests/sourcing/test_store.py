@@ -22,6 +22,7 @@ def positions(store: EventStore, **wanted: object) -> list[int]:
 # ---------------------------------------------------------------- ES-01: expected versions
 
 
+@pytest.mark.rule("ES-01")
 def test_the_second_writer_with_the_same_expectation_gets_a_conflict(store: EventStore) -> None:
     store.append("order-1", [event(number=1)], expected=0)
     with pytest.raises(ConflictError, match="'order-1' is at version 1, not 0") as caught:
@@ -35,6 +36,7 @@ def test_an_expectation_ahead_of_the_stream_is_a_conflict(store: EventStore) -> 
         store.append("order-1", [event()], expected=3)
 
 
+@pytest.mark.rule("ES-01")
 def test_of_concurrent_appends_with_the_same_expectation_exactly_one_wins(tmp_path: Path) -> None:
     path, writers = tmp_path / "history", 6
     EventStore(path).close()
@@ -71,6 +73,7 @@ def append_and_fail(store: EventStore) -> None:
         raise RuntimeError
 
 
+@pytest.mark.rule("ES-03")
 def test_positions_have_no_gaps_also_after_appends_that_failed(store: EventStore) -> None:
     store.append("a", [event(number=1), event(number=2)])
     with pytest.raises(ConflictError):
@@ -88,6 +91,7 @@ def test_positions_have_no_gaps_also_after_appends_that_failed(store: EventStore
     assert store.verify() is None
 
 
+@pytest.mark.rule("ES-03")
 def test_a_reader_sees_what_was_committed_while_a_writer_is_at_work(tmp_path: Path) -> None:
     path = tmp_path / "history"
     with (

@@ -22,6 +22,7 @@ CHAIN = (
 OLD = Event(type="user.registered", id="1", source="/u", data={"name": "Ada Lovelace", "unknown": 7})
 
 
+@pytest.mark.rule("ES-06")
 def test_old_events_are_lifted_while_they_are_read_and_stay_as_they_are(tmp_path: object) -> None:
     store = EventStore(upcasters=CHAIN)
     store.append("u", [OLD, OLD.replace(id="2", type="user.signed_up")])
@@ -46,6 +47,7 @@ def test_old_events_are_lifted_while_they_are_read_and_stay_as_they_are(tmp_path
     assert store.verify() is None
 
 
+@pytest.mark.rule("ES-06")
 @given(st.integers(1, 6), st.integers(1, 6))
 def test_a_chain_lifts_from_any_version_to_the_newest(newest: int, begin: int) -> None:
     begin = min(begin, newest)
@@ -56,6 +58,7 @@ def test_a_chain_lifts_from_any_version_to_the_newest(newest: int, begin: int) -
     assert (version_of(lifted), sorted(lifted.data)) == (newest, [f"v{v}" for v in range(begin + 1, newest + 1)])
 
 
+@pytest.mark.rule("ES-06")
 @pytest.mark.parametrize(("type_", "version", "newest"), [("user.registered", 4, 3), ("other", 2, 1)])
 def test_a_version_that_nobody_knows_is_refused_with_its_place(type_: str, version: int, newest: int) -> None:
     store = EventStore(upcasters=CHAIN)

@@ -68,6 +68,7 @@ def test_a_view_is_the_fold_of_all_events_however_they_are_cut(cents: list[int],
     assert sum(state for _, state in view.states()) == sum(cents)
 
 
+@pytest.mark.rule("ES-05")
 def test_states_and_checkpoint_are_written_together_or_not_at_all(filled: Callable[[int], EventStore]) -> None:
     store = filled(6)
     view = View(store, totals())
@@ -174,6 +175,7 @@ def test_a_rebuild_of_an_outdated_version_begins_anew(filled: Callable[[int], Ev
 # ---------------------------------------------------------------- purity
 
 
+@pytest.mark.rule("ES-02")
 def test_a_fold_with_a_clock_in_it_is_found_by_folding_twice(filled: Callable[[int], EventStore]) -> None:
     clock = Clock()
     events = [recorded.event for recorded in filled(5).read()]
@@ -188,6 +190,7 @@ def test_a_fold_with_a_clock_in_it_is_found_by_folding_twice(filled: Callable[[i
     assert balance().check_pure(events) == {"cents": 15}
 
 
+@pytest.mark.rule("ES-02")
 def test_a_view_made_by_an_impure_projection_differs_from_a_fold(filled: Callable[[int], EventStore]) -> None:
     clock = Clock()
     view = View(filled(3), totals(apply=lambda cents, one: cents + clock()))

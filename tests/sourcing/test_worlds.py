@@ -85,6 +85,7 @@ def test_a_change_of_an_unknown_event_is_refused() -> None:
         branch(ACTUAL, {"r-9": None})
 
 
+@pytest.mark.rule("ES-09")
 @pytest.mark.parametrize(
     ("call", "what"),
     [
@@ -107,6 +108,7 @@ def test_published_events_count_as_returned() -> None:
     assert [decision.is_changed for decision in redecide(ACTUAL, {"requested": handler})] == [False, True, False]
 
 
+@pytest.mark.rule("ES-02")
 def test_es02_a_run_answered_by_the_same_code_gives_the_same_decisions() -> None:
     from edasim.scenarios.registration.handlers import decide
 

@@ -23,6 +23,7 @@ class ActiveMQWiring:
 
     def __init__(self, broker: RunningActiveMQ, topology: Topology) -> None:
         self.topology = topology
+        self.broker = broker
         self.topic: CompositeTopic = broker.composite_topic(topology.name)
         self._subscriptions: dict[str, Consumption] = {
             service: self.topic.forward_to(service, selector=types_selector(types)).consume()

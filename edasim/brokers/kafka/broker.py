@@ -67,7 +67,7 @@ class RunningKafka:
         return made
 
     def group(self, name: str, topics: Iterable[Topic], *, skip_after: int | None = None, **settings: Any) -> Group:
-        """A new consumer group of these topics, or the one of that name, if it reads the same and nothing is changed."""
+        """A new consumer group of these topics, or the one of that name if it reads the same."""
         topics = list(topics)
         checks.check_text("group", name)
         if not topics:

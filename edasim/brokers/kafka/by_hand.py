@@ -69,7 +69,10 @@ class Record:
         self._group.put_down(self._receive, self._now_s, self._message)
 
     def commit(self) -> None:
-        """As `done`, and commits the offset after this record; `CommitFailedError` if the consumer is out of the group."""
+        """As `done`, and commits the offset after this record.
+
+        Raises `CommitFailedError` if the consumer is not in the present generation.
+        """
         self.done()
         place, member = self._claim.place, self._claim.member
         if not self._group.places.commit_offsets(self._now_s, member, [(place, self.offset + 1)]):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Place:
     """Where a group is in one partition."""
 
-    __slots__ = ("again", "claim", "committed", "lost_s", "log", "settled", "started")
+    __slots__ = ("again", "claim", "committed", "log", "lost_s", "settled", "started")
 
     def __init__(self, log: PartitionLog, settled: list[Callable[[float, Message], None]]) -> None:
         self.log = log

@@ -91,6 +91,9 @@ class Cluster:
 
     def _refused(self, broker: int, how: str) -> StateError:
         return StateError(
-            f"broker {broker} is {how} already", field="broker", value=broker, remedy="crash what is up, restart what is down",
+            f"broker {broker} is {how} already",
+            field="broker",
+            value=broker,
+            remedy="crash what is up, restart what is down",
             at_s=float(self.sim.env.now),
-        )  # fmt: skip
+        )

@@ -2,10 +2,10 @@
 
 Follows the classic protocol in apache/kafka 3.7, `GroupCoordinator.scala`, `GroupMetadata.scala`, `DelayedJoin.scala`:
 the first join of an empty group waits `group.initial.rebalance.delay.ms`, and as long again if more members came in the
-meantime and it is the group's first generation (KAF-17); any other rebalance waits until all members have joined again,
-at most the rebalance timeout, which is the members' `max.poll.interval.ms` (KAF-12). Members hear of a rebalance in the
-answer to their next heartbeat. Who sends none for the session timeout is put out (KAF-13). A static member that is
-back before that keeps its place (KAF-16). Members that have joined and wait are not put out before the rebalance is over.
+meantime and it is the group's first generation (KAF-17); any other rebalance waits until all members have joined
+again, at most the rebalance timeout, which is the members' `max.poll.interval.ms` (KAF-12). Members hear of a rebalance
+in the answer to their next heartbeat. Who sends none for the session timeout is put out (KAF-13). A static member that
+is back before that keeps its place (KAF-16). Members that have joined and wait are not put out before it is over.
 
 Left out: the way to the coordinator and back takes no time, and neither does the leader's assigning, even if the
 leader has died meanwhile; a coordinator that fails; the newer protocol (KAF-39).
@@ -183,9 +183,10 @@ class Coordinator:
         """Completes the rebalance if nobody is missing."""
         if not self._seats:
             self._become_empty(now_s)
-        elif self.state is State.PREPARING and not self._waits_for_company:
-            if all(seat.joined for seat in self._seats.values()):
-                self._complete(now_s)
+            return
+        waits = self._waits_for_company or not all(seat.joined for seat in self._seats.values())
+        if self.state is State.PREPARING and not waits:
+            self._complete(now_s)
 
     def _complete(self, now_s: float) -> None:
         self.state = State.STABLE

@@ -75,7 +75,7 @@ class Group:
         sim.on_end(lambda now_s: [*(record.open_row() for record in self.in_hand), *self.places.open_rows(now_s)])
 
     def _hot_path(self) -> Callable[[Taker, float, Message], Message | None]:
-        """`done` as a closure; the usual case is that something is left of the last poll, or that the next one has it."""
+        """`done` as a closure; usually something is left of the last poll, or the next one has something."""
         holding, finish, max_poll_records = self.holding, self._finish, self.settings.max_poll_records
 
         def done(taker: Taker, now_s: float, message: Message) -> Message | None:
@@ -92,7 +92,7 @@ class Group:
                     member.free.append(taker)
                     member.parked = True
                     return None
-                if left > max_poll_records:
+                if left > max_poll_records:  # noqa: PLR1730 - min() would cost a call for each record
                     left = max_poll_records
                 member.left = left
                 member.polled_s = now_s
@@ -296,7 +296,7 @@ class Group:
         return self.places.lag()
 
     def partitions_added(self, topic: Topic, first: int) -> None:
-        """A topic has more partitions; the group's leader sees it when its metadata is due, and asks for a rebalance."""
+        """A topic has more partitions; the leader sees it when its metadata is due, and asks for a rebalance."""
         for log in topic.logs[first:]:
             self.places.add(log, topic.settled)
 

@@ -59,8 +59,7 @@ class Keys:
     def partition(self, message: Message) -> int:
         """The partition of a message."""
         if self.own is not None:
-            chosen = self.own(message)
-            return chosen if chosen.__class__ is int and 0 <= chosen < self.partitions else self._refused(chosen)
+            return self.checked(self.own(message))
         key = self.key(message)
         if key is None:
             return self._keyless(message[0] >> PUBLISHER_BITS)
@@ -98,8 +97,8 @@ class Keys:
             self._stuck[publisher] = stuck
         return stuck.partition
 
-    def _refused(self, partition: object) -> int:
-        """A partition that is no plain number of one: taken if it equals one (a NumPy integer), refused otherwise."""
+    def checked(self, partition: object) -> int:
+        """What a partitioner of yours returned, if it is the number of a partition."""
         if isinstance(partition, numbers.Integral) and not isinstance(partition, bool):
             whole = int(partition)
             if 0 <= whole < self.partitions:

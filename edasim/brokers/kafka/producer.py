@@ -18,8 +18,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import simpy
-
 from ...errors import StateError
 from ...events import Event
 from ...kernel.runlog import EXPIRED, PUBLISHER_BITS
@@ -29,6 +27,8 @@ from .configuration import Acks, Kafka
 from .replication import Answer
 
 if TYPE_CHECKING:
+    import simpy
+
     from .assignors import TopicPartition
     from .broker import RunningKafka
     from .claims import Place

@@ -97,13 +97,17 @@ class Topic:
 
     def _short_way(self) -> Callable[[float, Message], None]:
         """`route` as a closure, for a cluster that is well and producers that do not wait."""
-        logs = self.logs
-        partition_of = self.keys.partition
+        ways = self._ways = [(log.records.append, log.readers) for log in self.logs]
+        partition_of = self.keys.partition if self.keys.own is None else self.keys.own
+        checked = self.keys.checked
 
         def route(now_s: float, message: Message) -> None:
-            log = logs[partition_of(message)]
-            log.records.append(message)
-            for claim in log.readers:
+            partition = partition_of(message)
+            if partition.__class__ is not int or not 0 <= partition < len(ways):
+                partition = checked(partition)
+            append, claims = ways[partition]
+            append(message)
+            for claim in claims:
                 member = claim.member
                 if member.parked:
                     member.wake(now_s, claim)
@@ -131,6 +135,7 @@ class Topic:
         for number in range(first, total):
             self.logs.append(PartitionLog(self.name, number))
             self.replicas.append(self._replicas(self.logs[-1]))
+            self._ways.append((self.logs[-1].records.append, self.logs[-1].readers))
         self.keys.grow(total)
         self.sim.log.fact(float(self.sim.env.now), "partitions_added", self.name, partitions=total)
         for group in self.groups.values():

@@ -219,8 +219,8 @@ class Consumer:
         lost = self.reception.withdraw(taker)
         if not isinstance(taker, Receive):
             self._unsent.pop(taker.name, None)
-        endpoint = self.sim.log.endpoint(self.lane, taker.name)
         for message in lost:
+            endpoint = self.sim.log.endpoint(self.lane, taker.name)
             number, root, published_s, enqueued_s, attempt, _ = message
             since_s = self._delivered_s(message)
             self._take_back(message)

@@ -264,10 +264,7 @@ class Stream:
 
     def settled(self, now_s: float, sequence: int) -> None:
         """A consumer needs a message no longer; interest and work queue streams drop what none needs."""
-        entry = self._stored.get(sequence)
-        if entry is None:
-            return
-        message, subject, _ = entry
+        message, subject, _ = self._stored[sequence]
         if self.server.settled:
             self.server.tell_settled(now_s, message)
         if self._drops_settled:

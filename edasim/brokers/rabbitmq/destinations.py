@@ -2,8 +2,8 @@
 
 An address is an exchange with all that a message shall carry: routing key, headers, expiry, priority, delivery mode. An
 exchange by itself takes the event's type for the routing key and its attributes for the headers. Follows confirms.md
-and publishers.md of rabbitmq-website (versioned_docs/version-3.13). Left out: transactions (`tx`), which are per
-channel, slow, and no exactly-once; confirms serve the same purpose.
+of rabbitmq-website (versioned_docs/version-3.13). Left out: transactions (`tx`), which are per channel, slow, and no
+exactly-once; confirms serve the same purpose.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from .tampering import tamper
 from .week import DAY_S, MONDAY_S, keep, kept_week, payments, said_at, week
 
 __all__ = [
-    "ACCOUNT", "ASKED", "BALANCES", "DAY_S", "MONDAY_S", "PAID_IN", "PAID_OUT", "REFUSED", "TOTAL", "Bank", "Reading", "Reads",
-    "Statements", "account_handler", "balance_view", "bank_handler", "decide", "hasty_balance_view", "keep",
-    "kept_week", "live_wait_ms", "payments", "rebuild_s", "said_at", "stale_ratio", "stale_ratio_truth", "tamper", "waited_ms",
-    "waited_ms_truth", "week",
+    "ACCOUNT", "ASKED", "BALANCES", "DAY_S", "MONDAY_S", "PAID_IN", "PAID_OUT", "REFUSED", "TOTAL", "Bank",
+    "Reading", "Reads", "Statements", "account_handler", "balance_view", "bank_handler", "decide",
+    "hasty_balance_view", "keep", "kept_week", "live_wait_ms", "payments", "rebuild_s", "said_at",
+    "stale_ratio", "stale_ratio_truth", "tamper", "waited_ms", "waited_ms_truth", "week",
 ]  # fmt: skip

@@ -124,7 +124,7 @@ def kept_week(events: int = 10_000, accounts: int = 200, seed: int = 0, campaign
 
 def payments(events: int, seed: int = 0) -> tuple[EventStore, list[int]]:
     """A store with one long stream of payments, appended a thousand at a time, and their amounts in euros."""
-    rng = random.Random(f"payments/{seed}")  # noqa: S311 - no secret
+    rng = random.Random(f"payments/{seed}")
     amounts = [rng.randint(1, 99) for _ in range(checks.check_whole(1)("events", events))]
     store = EventStore(clock=lambda: 0.0)
     with store.transaction():

@@ -349,6 +349,22 @@ def test_thirty_seeds_of_crashes_lose_no_registration(broker):
     assert mailed_twice > 0, "at least once should have shown a duplicate"
 
 
+@pytest.mark.rule("AMQ-17", "AMQ-22")
+def test_takeovers_of_the_broker_lose_no_registration_either():
+    """Services crash, and the broker fails over again and again: producers wait, what persists comes back."""
+    faults = [failures.RandomCrashes(node=name, mtbf_s=2.0, mttr_s=0.4, until_s=12.0) for name in SERVICES]
+    scenario = Registration(users_per_s=10.0, users=60, faults=faults, broker=ActiveMQ(store_s=0.005))
+    for seed in range(10):
+        sim = Simulation(seed=seed)
+        kept = scenario.build(sim)
+        broker = kept["wiring"].broker
+        for outage in range(1, 5):
+            sim.at(2.3 * outage + seed / 100, lambda broker=broker: broker.fail_over(takeover_s=0.7))
+        books = scenarios.audit(sim.run(scenario=scenario, kept=kept))
+        assert (books.requested, books.accepted + books.rejected) == (60, 60)
+        assert (books.undecided, books.without_row, books.without_mail) == (0, 0, 0), seed
+
+
 def test_the_registration_case_goes_to_a_dictionary_and_back():
     told = Registration(users=5, broker=ActiveMQ(prefetch=1, redelivery=RedeliveryPolicy(initial_delay_s=0.5)))
     assert Registration.from_dict(told.to_dict()) == told

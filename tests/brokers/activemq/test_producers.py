@@ -10,7 +10,7 @@ from edasim.errors import ConfigurationError, HandlerError, StateError
 
 @pytest.mark.rule("AMQ-15")
 def test_a_delay_is_counted_from_the_next_half_second(story):
-    """Differs from a first sheet of notes, which had a granularity of about a second."""
+    """So the message comes up to half a second late."""
     told = story()
     told.work(told.queue.consume(), "w", 0.25)
     told.publish_at(told.queue.producer(delay_s=0.75), [1.0, 1.25, 1.375, 1.75])

@@ -128,7 +128,7 @@ def test_what_comes_back_twice_stands_behind_what_came_back_once(story, bodies):
 
 @pytest.mark.rule("AMQ-03")
 def test_a_loss_counts_for_the_next_refusal_but_not_by_itself(story, bodies):
-    """A sheet of notes had: a client counts its own rollbacks only. It begins where the broker's count stands."""
+    """A client does not count its own rollbacks only: it begins where the broker's count stands."""
     told = story()
     told.send(told.queue, "x")
     for loss in range(8):

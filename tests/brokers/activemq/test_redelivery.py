@@ -277,7 +277,7 @@ def test_individual_settles_one(story):
 @pytest.mark.rule("AMQ-20")
 @pytest.mark.parametrize(("client", "left"), [("openwire", []), ("stomp", [2])])
 def test_client_settles_what_came_before_and_for_jms_what_came_after_as_well(story, client, left):
-    """Differs from a first sheet of notes: a JMS client acknowledges all that it was given, not all up to this one."""
+    """A JMS client acknowledges all that it was given so far; over STOMP it is all up to this one."""
     told = story(client=client)
     held = told.hold(told.queue.consume(prefetch=10, acknowledge="client"), "one")
     told.send(told.queue, 0, 1, 2)

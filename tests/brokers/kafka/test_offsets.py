@@ -299,3 +299,87 @@ def test_what_kafka_would_refuse_is_refused_in_its_words():
         Kafka(in_flight=6)
     with pytest.raises(ConfigurationError, match="session_timeout_s"):
         Kafka(heartbeat_s=50.0)
+
+
+# ------------------------------------------------------------------------------------------------ by hand, closed loads
+
+
+def test_a_process_reads_and_commits_in_kafka_s_own_words():
+    story = Story(partitions=2, keyless="round_robin", commit="after_batch")
+    told = []
+
+    def consumer():
+        while True:
+            record = yield story.group.receive(consumer="c")
+            told.append((record.event.id, record.partition, record.offset, record.attempt, record.polled_s))
+            yield story.sim.env.timeout(1.5)
+            record.commit()
+            with pytest.raises(StateError, match="settled already"):
+                record.done()
+
+    story.sim.env.process(consumer())
+    story.publish(4)
+    run = story.sim.run(until_s=20.0)
+    assert told == [
+        ("src-0", 0, 0, 1, 1.0), ("src-1", 1, 0, 1, 2.5), ("src-2", 0, 1, 1, 4.0), ("src-3", 1, 1, 1, 4.0),
+    ]  # fmt: skip
+    assert story.group.places.committed() == {("t", 0): 2, ("t", 1): 2}
+    assert rows(run, "consumer", "outcome") == [["c", "done"]] * 4
+
+
+def test_a_process_that_gives_up_a_receive_gets_the_record_again():
+    story = Story(commit="after_each")
+    told = []
+
+    def impatient():
+        yield story.sim.env.timeout(0.5)
+        receive = story.group.receive(consumer="c")
+        yield receive | story.sim.env.timeout(0.25)
+        receive.cancel()
+        record = yield story.group.receive(consumer="c")
+        told.append((story.sim.env.now, record.event.id))
+        record.done()
+        receive = story.group.receive(consumer="c")
+        record = yield receive
+        receive.cancel()
+        record = yield story.group.receive(consumer="c")
+        told.append((story.sim.env.now, record.event.id, record.attempt))
+        record.done()
+
+    story.sim.env.process(impatient())
+    story.publish(2)
+    run = story.sim.run(until_s=20.0)
+    assert told == [(1.0, "src-0"), (2.0, "src-1", 2)]
+    assert rows(run, "event_id", "outcome") == [["src-0", "done"], ["src-1", "requeued"], ["src-1", "done"]]
+
+
+@pytest.mark.rule("KAF-14")
+def test_a_process_that_stops_asking_is_out_of_the_group_after_the_poll_interval():
+    story = Story(commit="after_each")
+
+    def once():
+        record = yield story.group.receive(consumer="c")
+        record.done()
+
+    story.sim.env.process(once())
+    story.publish(1)
+    run = story.sim.run(until_s=400.0)
+    assert [at_s for at_s, _ in facts(run, "poll_interval_exceeded")] == [301.0]
+
+
+def test_a_closed_load_hears_when_a_group_has_processed_its_message():
+    story = Story(commit="after_batch")
+    users = load.Closed(users=1, think_time=times.Constant(value_s=1.0))
+    Source("src", load=users, to=story.topic)
+    story.work(service_s=0.5)
+    assert story.sim.run(until_s=6.5).messages()["published_s"].tolist() == [1.0, 2.5, 4.0, 5.5]
+
+
+def test_at_most_once_by_the_service_s_own_acknowledgement():
+    story = Story(commit="after_each")
+    story.work(service_s=2.0, acknowledge="on_delivery")
+    story.publish(1)
+    story.crash(at_s=2.0, back_s=3.0)
+    run = story.sim.run(until_s=100.0)
+    assert rows(run, "event_id", "outcome") == [["src-0", "dropped"]]
+    assert story.group.places.committed() == {("t", 0): 1}

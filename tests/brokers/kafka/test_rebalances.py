@@ -8,7 +8,7 @@ QUICK = {"auto_offset_reset": "earliest", "initial_rebalance_delay_s": 0.0, "com
 
 
 class Story:
-    """A topic with six partitions and a group of one-slot members, each a service of its own so that it can come late."""
+    """A topic with six partitions and a group of members with one slot; each is a service, so that it can come late."""
 
     def __init__(self, seed=1, partitions=6, **settings):
         self.sim = Simulation(seed=seed)
@@ -112,7 +112,7 @@ def test_an_eager_rebalance_stops_every_member():
 
 @pytest.mark.rule("KAF-12")
 def test_a_rebalance_waits_for_the_member_that_is_busy_and_meanwhile_nobody_reads():
-    """B works on the record of 18.5 s until 30.5 s, and joins again only then; A has let go at its heartbeat at 21 s."""
+    """B works on the record of 19 s until 31 s, and joins again only then; A has let go at its heartbeat at 21 s."""
     story = Story(partitions=2)
     story.member("a")
     lasting = times.Trace(values_s=[0.01] * 18 + [12.0] + [0.01] * 60)

@@ -1,6 +1,7 @@
 """Core NATS: stories told by the clock, and what it refuses."""
 
 import pytest
+import simpy
 from timelines import still_open, timeline
 
 from edasim import Event, MemoryBus, Nats, Service, Simulation, Source, load, times
@@ -379,6 +380,39 @@ def test_a_receive_that_gave_up_still_listens(sim, nats):
     publish_at(nats.subject("a"), 2.0)
     sim.run()
     assert seen == [(3.0, "src-0")]
+
+
+def test_what_reaches_a_process_at_the_instant_of_its_interruption_is_lost(sim, nats):
+    subscription = nats.subscribe("a")
+
+    def listen():
+        try:
+            yield subscription.receive()
+        except simpy.Interrupt:
+            subscription.unsubscribe()
+
+    process = sim.env.process(listen())
+
+    def both():
+        process.interrupt()
+        nats.subject("a").publish(Event(type="x"))
+
+    sim.at(1.0, both)
+    assert sim.run().messages()["outcome"].tolist() == ["dropped"]
+
+
+def test_a_receive_outlives_its_subscription_without_harm(sim, nats):
+    subscription = nats.subscribe("a")
+
+    def listen():
+        asked = subscription.receive()
+        yield sim.env.timeout(1.0)
+        subscription.unsubscribe()
+        asked.cancel()
+
+    sim.env.process(listen())
+    publish_at(nats.subject("a"), 2.0)
+    assert sim.run().messages()["outcome"].tolist() == ["dropped"]
 
 
 # ------------------------------------------------------------------------------------------------ layout, refusals

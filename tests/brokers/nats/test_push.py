@@ -105,6 +105,35 @@ def test_what_a_dead_client_had_in_its_buffer_comes_again(sim, server, stream):
     ]
 
 
+def test_what_was_stored_before_a_client_came_is_pushed_as_it_comes(sim, server, stream):
+    consumer = stream.push_consumer("c")
+    publish_at(server, 0.0, 0.0)
+    sim.at(5.0, lambda: work(consumer))
+    assert timeline(sim.run()) == [
+        (5.0, "srv/0 takes src-0"), (5.0, "srv/0 takes src-1"), (6.0, "srv/0: src-0 done"), (7.0, "srv/0: src-1 done"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch": 3}], ids=["push", "batches"])
+def test_a_process_by_hand_stays_bound_when_its_receive_gives_up(sim, server, stream, settings):
+    """Its client keeps what comes, and another receive finds it in the buffer."""
+    consumer = stream.consumer("c", **settings) if settings else stream.push_consumer("c")
+    seen = []
+
+    def client():
+        yield consumer.receive(consumer="ann") | sim.env.timeout(1.0)
+        yield sim.env.timeout(2.0)
+        for _ in range(2):
+            delivery = yield consumer.receive(consumer="ann")
+            seen.append((sim.env.now, delivery.event.id))
+            delivery.ack()
+
+    sim.env.process(client())
+    publish_at(server, 2.0, 2.0)
+    sim.run()
+    assert seen == [(3.0, "src-0"), (3.0, "src-1")]
+
+
 @pytest.mark.rule("NAT-19")
 def test_an_ordered_consumer_starts_again_from_what_it_missed(sim, server, stream):
     """Room for two: what came while it was full comes again when there is room, and all is seen once, in order."""

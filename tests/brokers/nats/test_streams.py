@@ -292,6 +292,25 @@ def test_nothing_is_settled_while_the_server_is_down(sim, server):
     assert [attempt for _, attempt, outcome in still_open(run) if outcome == "queued"] == [2, 2, 2]
 
 
+def test_closed_users_ask_again_when_their_message_is_settled_refused_or_gone(sim, server):
+    """One of three messages finds the stream full; a handler fails so often that a message is given up."""
+
+    def fail_sometimes(event, context):
+        if int(event.id.rpartition("-")[2]) % 5 == 0:
+            raise RuntimeError("poison")
+
+    stream = server.stream("s", subjects="s", retention="limits", max_messages=2, discard="old", max_age_s=3.0)
+    work(stream.consumer("c", max_deliver=2, ack_wait_s=2.0), service_s=[0.2], handler=fail_sometimes)
+    Source("users", load=load.Closed(users=4, think_time=times.Exponential(mean_s=0.5)), to=server.subject("s"))
+    refusing = server.stream("r", subjects="r", retention="workqueue", max_messages=1, discard="new")
+    work(refusing.consumer("c"), name="refusing", service_s=[0.5])
+    Source("others", load=load.Closed(users=3, think_time=times.Constant(value_s=0.25)), to=server.subject("r"))
+    run = sim.run(until_s=100.0)
+    last_s = run.messages().groupby("source")["published_s"].max()
+    assert (last_s > 98.0).all()
+    assert {"dropped", "failed", "done"} <= set(run.messages()["outcome"])
+
+
 # ------------------------------------------------------------------------------------------------ names, refusals
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edasim import Event, RabbitMQ, Service, Simulation, Source, load
 from edasim.brokers.rabbitmq import (
@@ -12,6 +14,7 @@ from edasim.brokers.rabbitmq import (
     NotFoundError,
     PreconditionFailedError,
     ShortStringError,
+    topic_matches,
 )
 from edasim.errors import ConfigurationError, EdasimError, UnknownNameError
 
@@ -110,6 +113,30 @@ def test_the_path_of_a_message_names_the_bindings_that_took_it(broker):
     ]  # fmt: skip
     assert broker.path(broker.default_exchange, "mail") == [("", "mail", "mail")]
     assert broker.path(broker.default_exchange, "nobody") == []
+
+
+NAMES = ["a", "b", "c", "d"]
+BINDINGS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from([*NAMES, "q", "r"]), st.sampled_from(["x", "y", "#", "*"])),
+    max_size=12,
+)
+
+
+@pytest.mark.rule("RMQ-04", "RMQ-32")
+@given(BINDINGS, st.sampled_from(NAMES), st.sampled_from(["x", "y", "z", "x.y"]))
+@settings(max_examples=150, deadline=None)
+def test_a_queue_gets_one_copy_if_a_path_of_matching_bindings_leads_to_it(bindings, start, key):
+    broker = RabbitMQ().start(Simulation(seed=1))
+    exchanges = {name: broker.declare_exchange(name, type="topic") for name in NAMES}
+    ends = {**exchanges, "q": broker.declare_queue("q"), "r": broker.declare_queue("r")}
+    for source, target, pattern in bindings:
+        ends[target].bind(exchanges[source], pattern)
+    reached = {start}
+    for _ in bindings:  # as often as the longest path is long
+        reached |= {target for source, target, pattern in bindings if source in reached and topic_matches(pattern, key)}
+    exchanges[start].publish(Event(type=key, data=0))
+    assert ready(broker) == {name: [0] if name in reached else [] for name in ("q", "r")}
+    assert {name for _, _, name in broker.path(exchanges[start], key)} <= reached
 
 
 def test_a_new_binding_counts_from_the_next_message_on(sim, broker):

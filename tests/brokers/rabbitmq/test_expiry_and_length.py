@@ -126,6 +126,19 @@ def test_what_consumers_hold_does_not_count_but_what_comes_back_does(sim, broker
     assert still_open(run) == [("src-2", 1, "queued"), ("src-3", 1, "queued")]
 
 
+@pytest.mark.rule("RMQ-22")
+def test_a_refused_message_is_the_head_that_a_full_queue_drops(sim, broker):
+    def fail(event: Event, context: Any) -> None:
+        raise RuntimeError("no luck")
+
+    queue = broker.declare_queue("q", max_length=1)
+    work(queue.consume(prefetch=1), "srv", 1.0, nodes=["a"], handler=fail)
+    publish_at(queue, 1.0, 1.0)
+    assert timeline(sim.run(until_s=2.5)) == [
+        (1.0, "a takes src-0"), (2.0, "a: src-0 failed"), (2.0, "src-0 dropped (attempt 2)"), (2.0, "a takes src-1"),
+    ]  # fmt: skip
+
+
 def test_a_queue_without_a_bound_keeps_all(sim, broker):
     queue = broker.declare_queue("q")
     publish_at(queue, *[1.0] * 5000)

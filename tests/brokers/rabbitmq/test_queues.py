@@ -74,6 +74,34 @@ def test_it_is_the_turn_of_whoever_was_not_served_last_and_not_of_who_is_free_fo
     ]  # fmt: skip
 
 
+@pytest.mark.rule("RMQ-08")
+def test_who_was_found_full_comes_back_behind_all_others(sim, broker):
+    queue = broker.declare_queue("q")
+    subscription = queue.consume(prefetch=2)
+    held: dict[str, list[Any]] = {"a": [], "b": []}
+
+    def consumer(name: str) -> Any:
+        while True:
+            held[name].append((yield subscription.receive(consumer=name)))
+
+    for name in held:
+        sim.env.process(consumer(name))
+    publish_at(queue, *[1.0] * 5)  # a holds 0 and 2, b holds 1 and 3; both are found full by 4
+
+    def settle() -> Any:
+        yield sim.env.timeout(2.0)
+        held["a"][0].ack()  # a is sent 4
+        yield sim.env.timeout(0.25)
+        held["a"][1].ack()
+        yield sim.env.timeout(0.25)
+        held["b"][0].ack()  # b is back, behind a
+
+    sim.env.process(settle())
+    publish_at(queue, 3.0, 3.0, name="new")
+    rows = sim.run(until_s=4.0).messages()
+    assert rows["consumer"].tolist() == ["a", "b", "a", "b", "a", "a", "b"]
+
+
 @pytest.mark.rule("RMQ-09")
 def test_without_a_bound_who_comes_late_gets_nothing_of_what_is_there(sim, broker):
     """Prefetch without a bound starves late consumers: all is sent to those who were there."""
@@ -249,6 +277,22 @@ def test_nodes_that_crash_together_get_nothing_of_each_other(sim, broker):
         (2.0, "b takes src-0 (attempt 2)"), (2.0, "b takes src-1 (attempt 2)"),
         (3.0, "b: src-0 done (attempt 2)"), (3.0, "b takes src-2 (attempt 2)"), (4.0, "b: src-1 done (attempt 2)"),
         (5.0, "b: src-2 done (attempt 2)"),
+    ]  # fmt: skip
+
+
+@pytest.mark.rule("RMQ-13")
+def test_what_comes_back_is_before_what_is_published_at_that_instant(sim, broker):
+    queue = broker.declare_queue("q")
+    work(queue.consume(prefetch=1), "srv", 5.0, nodes=["a", "b"])
+    publish_at(queue, 1.0)
+
+    def crash_and_publish() -> None:
+        sim.node("a").crash()
+        queue.publish(Event(type="x"), publisher="new")
+
+    sim.at(2.0, crash_and_publish)
+    assert [text for _, text in timeline(sim.run()) if "takes" in text] == [
+        "a takes src-0", "b takes src-0 (attempt 2)", "b takes new-0",
     ]  # fmt: skip
 
 
