@@ -182,6 +182,13 @@ def test_the_history_can_be_asked_in_sql_and_not_be_changed(filled: Callable[[in
     assert store.position == 6
 
 
+def test_sums_over_the_data_of_events_by_group(store: EventStore) -> None:
+    for account, cents in (("a", 3), ("b", 4), ("a", 5)):
+        store.append(account, [Event(type="paid", data={"cents": cents, "more": [1, {"x": 2}]})], actor=account)
+    sql = "select actor, sum(json_extract(data, '$.cents')) as s, max(data) from events group by actor order by s desc"
+    assert store.query(sql) == [("a", 8, '{"cents":5,"more":[1,{"x":2}]}'), ("b", 4, '{"cents":4,"more":[1,{"x":2}]}')]
+
+
 def test_the_audit_trail_tells_who_when_why_and_because_of_what(store: EventStore) -> None:
     store.append("user-1", [event("registered", 1, subject="u-1")], actor="web", reason="sign-up form")
     store.append("user-1", [event("accepted", 2, subject="u-1", cause_id="e-1", trace_id="e-1")], actor="analytics")

@@ -321,7 +321,7 @@ def test_a_process_reads_and_commits_in_kafka_s_own_words():
     story.publish(4)
     run = story.sim.run(until_s=20.0)
     assert told == [
-        ("src-0", 0, 0, 1, 1.0), ("src-1", 1, 0, 1, 2.5), ("src-2", 0, 1, 1, 4.0), ("src-3", 1, 1, 1, 4.0),
+        ("src-0", 0, 0, 1, 1.0), ("src-1", 1, 0, 1, 2.5), ("src-2", 0, 1, 1, 4.0), ("src-3", 1, 1, 1, 5.5),
     ]  # fmt: skip
     assert story.group.places.committed() == {("t", 0): 2, ("t", 1): 2}
     assert rows(run, "consumer", "outcome") == [["c", "done"]] * 4
