@@ -4,8 +4,9 @@
     python tools/fidelity.py check      writes nothing; a document that is out of date is a gap as well
 
 The rules stand in docs/rules/BROKER.csv and sourcing.csv: id, rule (one sentence), status (modelled, left out, not
-yet), source, note (why it is left out, what differs from what one would think). A test names its rules: `@pytest.mark.rule("KAF-07")`.
-Tests that replay a table of measurements say how many rows agree, by the fixture `agreement`; they are run here.
+yet), source, note (why it is left out, what differs from what one would think). A test names its rules:
+`@pytest.mark.rule("KAF-07")`. Tests that replay a table of measurements say how many rows agree, by the fixture
+`agreement`; they are run here.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Subscription(Protocol):
         """Takers are gone (a crash): what they held is delivered again, in this order."""
 
     def withdraw(self, taker: Taker) -> None:
-        """The taker takes no more messages. If it is busy it is gone (a crash); what it held is given back after this."""
+        """The taker takes no more messages. If it is busy it is gone (a crash); what it held is given back later."""
 
 
 class Destination(Protocol):

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..events import Event
 from ..scenarios.sourced import ASKED, PAID_IN, PAID_OUT, keep, kept_week, tamper, week
-from ..sourcing import EventStore, Fold, ProjectionError, Upcaster, UpcastError
+from ..sourcing import EventStore, Fold, ProjectionError, StoreError, Upcaster, UpcastError
 from .ideas import WrongIdea
 from .rules import Verdict, idea_in_words
 from .trials import must_be_callable
@@ -123,6 +123,8 @@ def audit_trial(sql: Any, seed: int) -> Verdict:
     events = week(4_000, ACCOUNTS, seed)
     try:
         rows = keep(events).query(sql)
+    except StoreError:
+        return Verdict(False, "Your SQL tries to write.", "An audit asks, and changes nothing: begin with select.")
     except sqlite3.Error as error:
         return Verdict(False, f"SQLite says: {error}", "The view `events` has actor, reason, type, data and more.")
     return audit_verdict(rows, goodwill(events))

@@ -163,10 +163,10 @@ def in_words(model: Measured) -> str:
     said = f"{setting(model)}: load {model.load:.3g}."
     measured = milliseconds(model.point[1])
     if model.truth_s is None:
+        much = "As much work arrives as" if model.load == 1.0 else "More work arrives than"
         return (
-            f"{said} More work arrives than can be done, so there is no long-run wait: the {MESSAGES:,} mails of this "
-            f"run wait {measured} on average, those of a longer run longer. The queue is shown "
-            "up to the last arrival."
+            f"{said} {much} can be done, so there is no long-run wait: the {MESSAGES:,} mails of this run wait "
+            f"{measured} on average, those of a longer run longer. The queue is shown up to the last arrival."
         )
     said += (
         f" Mean wait of this run {measured} ± {milliseconds(model.interval.half_width)} (from {BATCHES} batches "

@@ -92,5 +92,5 @@ def _dot(point: tuple[float, float], across: Axis, up: Axis, words: str, fill: s
     dash = "" if words == "now" else ' stroke-dasharray="3 2"'
     return [
         f'<circle cx="{short(x)}" cy="{short(y)}" r="7" fill="{fill}" stroke="{palette.INK}" stroke-width="2"{dash}/>',
-        label(x + shift, y - 12, f"{words}: every {say(point[0])}, {say(point[1])} s", anchor=anchor, more=HALO),
+        label(x + shift, y + 22, f"{words}: every {say(point[0])}, {say(point[1])} s", anchor=anchor, more=HALO),
     ]

@@ -9,6 +9,7 @@ from edasim.course.chapters import ch08
 from edasim.course.sourcing_trials import audit_trial, projection_trial, tampered_trial, upcaster_trial
 
 SEED = 5
+SUMS = "select actor, sum(json_extract(data, '$.eur')) as e from events where reason = 'goodwill' group by actor"
 
 
 def per_day(of=lambda event: event.type == "money.paid_out", day=lambda event: event.time[:10]):
@@ -65,11 +66,10 @@ def test_each_upcaster_that_is_wrong_is_told_why(lift, idea):
     ("sql", "idea"),
     [
         ("select actor, count(*) from events where reason = 'goodwill' group by actor order by 2 desc", "instead of"),
-        ("select actor, sum(json_extract(data, '$.eur')) as e from events where reason = 'goodwill' group by actor "
-         "order by e", "Order by the sum"),
+        (f"{SUMS} order by e", "Order by the sum"),
         ("select actor from events", "One row for each actor"),
         ("select nobody from events", "The view `events` has"),
-        ("drop table batches", "The view `events` has"),
+        ("drop table batches", "changes nothing"),
     ],
 )  # fmt: skip
 def test_each_audit_that_is_wrong_is_told_why(sql, idea):

@@ -69,6 +69,7 @@ class TestPicture:
     def test_overload_has_no_interval_and_no_theory(self):
         drawn = labs.queue.draw(arrivals_per_s=60.0)
         assert "load 1.2. More work arrives than can be done" in drawn.text
+        assert "load 1. As much work arrives as can be done" in labs.queue.draw(arrivals_per_s=50).text
         assert "theory says" not in drawn.text
         assert "no steady wait from here on" in drawn.html
 

@@ -124,7 +124,7 @@ class Group:
         """The longer way of `done`."""
         self._processed(now_s, message, claim)
         member = claim.member
-        if claim.waiting and not claim.revoked:
+        if claim.waiting:
             claim.waiting -= 1
             following = claim.begin(now_s, committed_only=self.committed_only)
             if following is not None:
@@ -196,13 +196,17 @@ class Group:
         if self.skip_after is not None and message[4] >= self.skip_after:
             self._give_up_record(now_s, message, claim)
             return DROPPED
-        self._let_go(claim)
         claim.place.lost_s = now_s
+        self._read_again(claim)
+        return FAILED
+
+    def _read_again(self, claim: Claim) -> None:
+        """The record in work is the next one once more, for this member or for who gets the partition."""
         claim.note_started()
         claim.next -= 1
         claim.waiting += 1
+        self._let_go(claim)
         self._put_first(claim)
-        return FAILED
 
     def _give_up_record(self, now_s: float, message: Message, claim: Claim) -> None:
         self._let_go(claim)
@@ -251,14 +255,10 @@ class Group:
 
     def seek_back(self, receive: Receive, now_s: float) -> None:
         """A process gives its record back unseen: its consumer reads it again."""
-        claim = self.holding.pop(receive)
+        claim = self.holding[receive]
         claim.member.takers.pop(receive, None)
-        claim.member.done_with(claim)
         claim.place.lost_s = now_s
-        claim.note_started()
-        claim.next -= 1
-        claim.waiting += 1
-        self._put_first(claim)
+        self._read_again(claim)
 
     def _polled_s(self, _message: Message) -> float:
         """When the poll returned that handed out the latest record."""

@@ -55,6 +55,7 @@ class Member:
         self._commit_watched = self._poll_watched = self._waits_for_bytes = False
         self._cooperative = group.strategy is Strategy.COOPERATIVE_STICKY
         self._last_given: list[TopicPartition] = []
+        self._new_partitions: list[TopicPartition] | None = None
 
     # ---------------------------------------------------------------- takers
 
@@ -164,6 +165,8 @@ class Member:
     def _see_to_things(self, now_s: float) -> bool:
         """What a poll does besides fetching: commit, join again, renew its timers. False: it returns no records."""
         group = self.group
+        if self._new_partitions is not None:
+            self._take_over(now_s)
         if group.commit is Commit.AFTER_BATCH:
             self.commit(now_s)
         if self._heard or self._left_group:
@@ -296,6 +299,15 @@ class Member:
         self.attention_s = NOW_S
         if not self.alive:
             return
+        self._new_partitions = partitions
+        if self.left == 0:
+            self._take_over(now_s)
+            if self.free:
+                self._poll_while_parked(now_s)
+
+    def _take_over(self, now_s: float) -> None:
+        """In poll: lets go of what was taken away, and begins to read what was given."""
+        partitions, self._new_partitions = self._new_partitions or [], None
         given = set(partitions)
         losing = [claim for claim in self.claims if claim.place.key not in given]
         for claim in losing:
@@ -311,8 +323,6 @@ class Member:
         self._commit_due_s = now_s + self.group.settings.auto_commit_interval_s
         if losing and not any(claim.revoked for claim in self.claims):
             self.join(now_s)
-        if self.free and self.left == 0:
-            self._poll_while_parked(now_s)
 
     def _begin_to_read(self, claim: Claim) -> None:
         self.claims.append(claim)
@@ -341,7 +351,7 @@ class Member:
             told = [f"{claim.log.topic}-{claim.log.number}" for claim in claims]
             self.group.fact(now_s, "partitions_revoked", member=self.id, partitions=told)
         for claim in claims:
-            self.group.places.give_up(claim)
+            self.group.places.abandoned(now_s, claim)
             self.claims.remove(claim)
             self.unread(claim)
 

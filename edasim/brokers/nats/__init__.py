@@ -17,6 +17,7 @@ from .settings import (
     ReplayPolicy,
     Retention,
     SlowConsumer,
+    Storage,
     StreamSettings,
 )
 from .stream import PublishAck, Stream
@@ -31,6 +32,6 @@ from .subjects import (
 __all__ = [
     "AckPolicy", "AckSending", "ConsumerSettings", "DeliverPolicy", "Discard", "InvalidPublishSubjectError",
     "InvalidSubjectError", "JetStream", "JetStreamError", "Nats", "NoRespondersError", "PublishAck", "ReplayPolicy",
-    "RequestTimeoutError", "Retention", "RunningJetStream", "RunningNats", "SlowConsumer", "Stream", "StreamSettings",
-    "check_pattern", "check_publish_subject", "subject_matches",
+    "RequestTimeoutError", "Retention", "RunningJetStream", "RunningNats", "SlowConsumer", "Storage", "Stream",
+    "StreamSettings", "check_pattern", "check_publish_subject", "subject_matches",
 ]  # fmt: skip
