@@ -56,8 +56,8 @@ def snapshot_cost_svg(
     parts.append(line(f"M{short(x)},{short(GROUND)}V{short(y)}", dash="4 3"))
     parts.append(label(x + 5, GROUND - 8, f"cheapest: {say(float(k[best]))}", size=12, more=HALO))
     if pinned is not None:
-        parts += _dot(pinned, across, up, "pinned", palette.GROUND)
-    parts += _dot(point, across, up, "now", busy)
+        parts += _dot(pinned, across, up, "pinned", palette.GROUND, left_of=float(k[best]))
+    parts += _dot(point, across, up, "now", busy, left_of=float(k[best]))
     alt = f"{title}: a snapshot every {say(point[0])} events costs {say(point[1])} s per day"
     text = f"{alt}; the cheapest distance is about {say(float(k[best]))} events, {say(float(total[best]))} s per day."
     for name, costs in (("Writing snapshots", writing), ("Answering questions", asking)):
@@ -75,22 +75,24 @@ def _names(
     across: Axis,
     up: Axis,
 ) -> list[str]:
-    """The curves' names, beside the end at which each stands alone."""
+    """The curves' names, below the valley, so that the dots and their words have the room above it."""
     parts = []
-    for costs, place, words, anchor in (
-        (writing, len(k) // 6, "writing snapshots (dashed)", "start"),
-        (asking, -1 - len(k) // 6, "answering questions (dotted)", "end"),
+    for costs, place, words in (
+        (writing, -len(k) // 4, "writing snapshots (dashed)"),
+        (asking, len(k) // 6, "answering questions (dotted)"),
     ):
         x, y = float(across.px([k[place]])[0]), float(up.px([costs[place]])[0])
-        parts.append(label(x + (10 if anchor == "start" else -10), y - 14, words, size=12, anchor=anchor, more=HALO))
+        anchor, shift = ("end", -10.0) if costs is writing else ("start", 14.0)
+        parts.append(label(x + shift, min(y + 14, GROUND - 24), words, size=12, anchor=anchor, more=HALO))
     return parts
 
 
-def _dot(point: tuple[float, float], across: Axis, up: Axis, words: str, fill: str) -> list[str]:
+def _dot(point: tuple[float, float], across: Axis, up: Axis, words: str, fill: str, *, left_of: float) -> list[str]:
+    """A ringed dot with its words above the valley: right of a dot on the falling arm, else left of it."""
     x, y = float(across.px([point[0]])[0]), float(up.px([point[1]])[0])
-    anchor, shift = ("end", -12.0) if x > WIDTH / 2 else ("start", 12.0)
+    anchor, shift = ("start", 12.0) if point[0] < left_of else ("end", -12.0)
     dash = "" if words == "now" else ' stroke-dasharray="3 2"'
     return [
         f'<circle cx="{short(x)}" cy="{short(y)}" r="7" fill="{fill}" stroke="{palette.INK}" stroke-width="2"{dash}/>',
-        label(x + shift, y + 22, f"{words}: every {say(point[0])}, {say(point[1])} s", anchor=anchor, more=HALO),
+        label(x + shift, y - 16, f"{words}: every {say(point[0])}, {say(point[1])} s", anchor=anchor, more=HALO),
     ]

@@ -26,6 +26,7 @@ def per_day(of=lambda event: event.type == "money.paid_out", day=lambda event: e
         (per_day(day=lambda event: "2026-01-01"), "take the day from the event's own time"),
         (per_day(day=lambda event: str(time.perf_counter_ns())), "It asks a clock"),
         (per_day(of=lambda event: True), "let every other event pass"),
+        (per_day(of=lambda event: event.type == "money.paid_in"), "Take each payment once"),
         (lambda state, event: 7, "return a dictionary"),
     ],
 )
@@ -68,6 +69,7 @@ def test_each_upcaster_that_is_wrong_is_told_why(lift, idea):
         ("select actor, count(*) from events where reason = 'goodwill' group by actor order by 2 desc", "instead of"),
         (f"{SUMS} order by e", "Order by the sum"),
         ("select actor from events", "One row for each actor"),
+        (7, "give the SQL as a text"),
         ("select nobody from events", "The view `events` has"),
         ("drop table batches", "changes nothing"),
     ],
@@ -75,7 +77,7 @@ def test_each_upcaster_that_is_wrong_is_told_why(lift, idea):
 def test_each_audit_that_is_wrong_is_told_why(sql, idea):
     verdict = audit_trial(sql, SEED)
     assert not verdict.passed
-    assert idea in verdict.mistake
+    assert idea in f"{verdict.message} {verdict.mistake}"
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,15 @@ def test_each_search_that_is_wrong_is_told_why(find, idea):
     verdict = tampered_trial(find, SEED)
     assert not verdict.passed
     assert idea in verdict.mistake
+
+
+@pytest.mark.parametrize(
+    ("trial", "exercise"),
+    [(projection_trial, ch08.PROJECTION), (upcaster_trial, ch08.UPCASTER), (tampered_trial, ch08.TAMPERED)],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_solution_holds_for_any_week(trial, exercise, seed):
+    assert trial(exercise.solution.answer(), seed).passed
 
 
 def test_the_numbers_of_the_chapter():

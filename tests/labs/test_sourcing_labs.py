@@ -1,5 +1,6 @@
 """The labs of chapter 08: what they draw and say, their speed, their theory, their extremes."""
 
+import sys
 import time
 from xml.etree import ElementTree
 
@@ -15,6 +16,13 @@ def texts(picture):
     return [node.text for node in ElementTree.fromstring(picture.svg).iter() if node.tag.endswith("text")]
 
 
+def drawn_s(event, every):
+    """Seconds of CPU time for one picture."""
+    begin_s = time.process_time()
+    labs.history.draw(event=event, snapshot_every=every)
+    return time.process_time() - begin_s
+
+
 class TestHistory:
     def test_the_default_is_tuesday_at_ten(self):
         ten_s = MONDAY_S + DAY_S + 10 * 3600
@@ -23,14 +31,14 @@ class TestHistory:
 
     def test_state_and_picture_follow_within_a_tenth_of_a_second(self):
         """CPU time of the best of five, also in the worst case: 10,000 events without a snapshot on the way."""
-        labs.history.draw(snapshot_every=10_000)
-        for every, limit_s in ((100, 0.05), (10_000, 0.1)):
-            taken_s = []
-            for event in range(9_990, 9_995):
-                begin_s = time.process_time()
-                labs.history.draw(event=event, snapshot_every=every)
-                taken_s.append(time.process_time() - begin_s)
-            assert min(taken_s) < limit_s
+        tracer = sys.gettrace()
+        sys.settrace(None)  # what coverage adds is not the lab's time
+        try:
+            labs.history.draw(snapshot_every=10_000)
+            for every, limit_s in ((100, 0.05), (10_000, 0.1)):
+                assert min(drawn_s(event, every) for event in range(9_990, 9_995)) < limit_s
+        finally:
+            sys.settrace(tracer)
 
     @pytest.mark.parametrize("event", [1, 99, 100, 101, 5_000, 10_000])
     def test_the_state_does_not_depend_on_snapshots(self, event):
