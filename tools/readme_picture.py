@@ -1,4 +1,4 @@
-"""Draws the README's picture: the registration case at the instant when most messages wait while a mail node is down."""
+"""Draws the README's picture: the registration case when most messages wait while a mail node is down."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from edasim.services import Service, Source, load
 from edasim.services.user_database import UserDatabase
 
 
-@pytest.mark.parametrize("wrong", [{}, {"users": 3, "faults": [Crash(node="mial", at_s=1.0, down_s=1.0)]}])
+@pytest.mark.parametrize("wrong", [{}, {"users": 3, "faults": [Crash(node="postbox", at_s=1.0, down_s=1.0)]}])
 def test_a_refused_run_leaves_no_database_in_the_way_of_the_next(tmp_path, wrong):
     database = str(tmp_path / "users.db")
     with pytest.raises(EdasimError):

@@ -271,7 +271,7 @@ DOUBLE = Exercise(
                 ask="what is wrong about the typo: what happened, or how it was computed?",
             ),
             Needed(
-                words=("code", "view", "projection", "replay", "rebuil", "fold"),
+                words=("code", "view", "projection", "replay", "rebuild", "rebuilt", "fold"),
                 ask="what was wrong, and repaired, in the case of the doubled balances?",
             ),
         ),
