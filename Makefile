@@ -37,7 +37,8 @@ spelling: $(BUILT) ## codespell
 	$(BIN)/codespell
 
 unit: $(BUILT) ## all tests and doctests that need no browser, with coverage
-	$(BIN)/pytest -n 2 --ignore=tests/browser --cov --cov-report=term
+	$(BIN)/pytest -n 2 --ignore=tests/browser -q -m long tests
+	$(BIN)/pytest -n 2 --ignore=tests/browser -q -m "not long" --cov --cov-report=term
 
 fidelity: $(BUILT) ## the ledger of the brokers' rules, docs/FIDELITY.md; fails on gaps
 	$(BIN)/python tools/fidelity.py

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
 from breaking import MM1
 
 from edasim.experiments import replicate
 from edasim.theory import mean_interval, mm1
+
+pytestmark = pytest.mark.long
 
 EXPERIMENTS, RUNS = 400, 10
 

@@ -24,6 +24,8 @@ from benchmarks.workloads import (
     mean_response_with_repairs_s,
 )
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = 400
 SPARE = 40 * MESSAGES  # redrawn services, and times up until the end

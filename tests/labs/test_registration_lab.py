@@ -10,6 +10,8 @@ from edasim.labs import registration_lab
 from edasim.scenarios import audit
 from edasim.theory import mean_interval
 
+pytestmark = pytest.mark.long
+
 CRASH_ONLY = 6.3
 """Sign-ups end soon after the crash at 6 s, which saves time and changes none of the mails that it catches."""
 

@@ -12,6 +12,8 @@ from edasim.scenarios import SingleQueue, sourced
 from edasim.sourcing import EveryEvents, History, View, check_view, redecide
 from edasim.sourcing import live as live_sourcing
 
+pytestmark = pytest.mark.long
+
 QUIET = sourced.Bank(lasts_s=40.0)
 REBUILDING = QUIET.but(replayed=150, replay_per_s=5.0)
 

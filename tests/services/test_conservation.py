@@ -6,11 +6,14 @@ Hypothesis builds small systems of sources, filters, bounded queues, failing han
 from collections import Counter, defaultdict
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edasim import Event, MemoryBus, Service, Simulation, Source, load, times
 from edasim.kernel.runlog import DONE
+
+pytestmark = pytest.mark.long
 
 KINDS = ("a", "b", "c")
 ENDS = ("done", "dropped", "dead_lettered")

@@ -20,6 +20,8 @@ from edasim import MemoryBus, Service, Simulation, Source, load, theory, times
 from edasim.kernel.metrics import EndpointMetrics, Spread
 from edasim.kernel.runlog import DROPPED
 
+pytestmark = pytest.mark.long
+
 RUNS = 40
 STATEMENTS = 12
 LEVEL = theory.bonferroni_level(STATEMENTS, joint_level=0.99)

@@ -12,6 +12,8 @@ from edasim import ActiveMQ, Event, Service, Simulation, Source, failures, load,
 from edasim.brokers.activemq import DestinationPolicy, RedeliveryPolicy
 from edasim.scenarios import Registration
 
+pytestmark = pytest.mark.long
+
 ENDS = {"done", "dropped", "dead_lettered", "expired"}
 OPEN = {"queued", "in_flight"}
 PREFETCH = [0, 1, 2, 5, 1000]

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from edasim import Event, Kafka, Service, Simulation, Source, failures, load, scenarios, times
 from edasim.kernel.runlog import OUTCOMES
 
+pytestmark = pytest.mark.long
+
 AT_LEAST_ONCE = ("after_each", "after_batch")
 
 

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from edasim import Event, JetStream, Nats, Service, Simulation, Source, load, times
 
+pytestmark = pytest.mark.long
+
 GAPS = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=12)
 WORK = st.lists(st.sampled_from([0.0, 0.25, 1.0, 3.0]), min_size=1, max_size=4)
 CRASHES = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.5, 1.0, 1.25, 2.0, 4.5])), max_size=4)

@@ -13,6 +13,8 @@ from edasim.errors import UnknownNameError
 from edasim.kernel import Run
 from edasim.scenarios import Registration
 
+pytestmark = pytest.mark.long
+
 # ------------------------------------------------------------------------------------------------ conservation
 
 INSTANTS = st.integers(0, 40).map(lambda eighths: eighths / 8)
