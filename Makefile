@@ -37,8 +37,8 @@ spelling: $(BUILT) ## codespell
 	$(BIN)/codespell
 
 unit: $(BUILT) ## all tests and doctests that need no browser, with coverage
-	$(BIN)/pytest -n 2 --ignore=tests/browser -q -m long tests
-	$(BIN)/pytest -n 2 --ignore=tests/browser -q -m "not long" --cov --cov-report=term
+	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m long tests
+	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m "not long" --cov --cov-report=term
 
 fidelity: $(BUILT) ## the ledger of the brokers' rules, docs/FIDELITY.md; fails on gaps
 	$(BIN)/python tools/fidelity.py
@@ -47,7 +47,7 @@ chapters: $(BUILT) ## runs each chapter and compares its checked cells
 	$(BIN)/pytest -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 browser: $(BUILT) ## the chapters in a real JupyterLab, in Chromium
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest -n 2 tests/browser
 
 bench: $(BUILT) ## speed and memory, as ratios to idiomatic SimPy and to a bare heap
 	$(BIN)/python -m benchmarks

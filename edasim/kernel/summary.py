@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from .metrics import KINDS, Spread, redelivered
 from .runlog import (
     CRASHED,
@@ -81,10 +81,21 @@ class Summary:
         return cls(tuple(line for line in lines if line is not None), run.seed, run.ended_s, _kept(run))
 
     def __getitem__(self, group: str) -> Line:
-        for line in self.lines:
-            if group in (line.group, line.service):
-                return line
-        raise UnknownNameError("subscription in the summary", group, [line.group for line in self.lines])
+        """The line of a subscription or a service, or of "destination/subscription" where the name alone is not unique.
+
+        Raises `UnknownNameError` if there is none, `ConfigurationError` if there are several.
+        """
+        found = [line for line in self.lines if group in (line.group, line.service, f"{line.destination}/{line.group}")]
+        if not found:
+            raise UnknownNameError("subscription in the summary", group, [line.group for line in self.lines])
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"the summary has {len(found)} lines for {group!r}",
+                field="group",
+                value=group,
+                remedy=f"ask for one of {', '.join(f'{line.destination}/{line.group}' for line in found)}",
+            )
+        return found[0]
 
     def __str__(self) -> str:
         title = f"one run: seed {self.seed}, {self.ended_s:g} s simulated; log: {self.log}"

@@ -3,7 +3,7 @@
 import pytest
 
 from edasim.brokers import MemoryBus
-from edasim.errors import StateError
+from edasim.errors import ConfigurationError, StateError
 from edasim.events import Event
 from edasim.kernel import Simulation, plane, times
 from edasim.services import Service, Source, load
@@ -52,3 +52,15 @@ def test_a_loop_that_takes_no_time_is_named(monkeypatch):
     )
     with pytest.raises(StateError, match="time stands still"):
         sim.run(until_s=1.0)
+
+
+def test_a_summary_asked_for_a_name_that_two_topics_have_says_how_to_tell_them_apart() -> None:
+    sim = Simulation(seed=1)
+    bus = MemoryBus().start(sim)
+    for name in ("orders", "returns"):
+        bus.topic(name).subscribe("stock")
+        bus.topic(name).publish(Event(type=name))
+    summary = sim.run(until_s=1.0).summary()
+    with pytest.raises(ConfigurationError, match="orders/stock, returns/stock"):
+        summary["stock"]
+    assert summary["returns/stock"].destination == "returns"
