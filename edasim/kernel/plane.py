@@ -15,7 +15,7 @@ installed version to what is assumed here. Left out: priorities among records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import repeat
 from typing import Any
@@ -52,7 +52,8 @@ class PlaneEnvironment(simpy.Environment):
     def __init__(self, initial_time: float = 0.0) -> None:
         super().__init__(initial_time)
         self.records: list[Record] = []
-        self.next_id: Callable[[], int] = self._eid.__next__
+        self.ids: Iterator[int] = self._eid
+        self.next_id: Callable[[], int] = self.ids.__next__
         self.prepare: Callable[[], None] = _nothing_to_do
         self.chore: Callable[[], None] = _nothing_to_do
         self.running = False

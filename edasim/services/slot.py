@@ -64,12 +64,12 @@ class Slot:
         def finish(now_s: float, message: Message) -> Record | None:
             if message is not slot.message or (handle is not None and not handle(now_s, message)):
                 return None
-            number, root, published_s, enqueued_s, attempt, _ = message
             started_s = slot.starts_s
-            if brief is not None and attempt == 1 and enqueued_s == published_s:
-                add_wait(started_s - enqueued_s)
+            if brief is not None and message[4] == 1 and message[3] == message[2]:
+                add_wait(started_s - message[3])
                 add_service(now_s - started_s)
             else:
+                number, root, published_s, enqueued_s, attempt, _ = message
                 taken_s = slot.delivered_s
                 append(
                     pack_row(number, root, published_s, enqueued_s, taken_s, started_s, now_s, endpoint, attempt, DONE)

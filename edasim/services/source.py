@@ -8,6 +8,7 @@ what they can ask for). Left out: a publisher that is held back by its broker; b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any
 
 from .. import checks
@@ -93,25 +94,25 @@ class Source:
     def _drive_open(self, load: Arrivals) -> None:
         if load.endless:
             self.sim.endless.append(self.name)
-        next_instant = self._instants(load).__next__
-        next_number, next_id, new_event, to = self._next_number, self.sim.env.next_id, self._new_event, self.to
+        instants_s = self._instants(load)
+        next_number, new_event, to = self._next_number, self._new_event, self.to
 
         def arrive(now_s: float, _: Any) -> Record | None:
-            try:  # before what this message sets off, as in a SimPy process that waits for the next arrival
-                following: Record | None = (next_instant(), NORMAL, next_id(), arrive, None)
-            except StopIteration:
-                following = None
+            following = next(records, None)  # first, as in a SimPy process that waits for the next arrival
             number = next_number()
             event = None if new_event is None else new_event(now_s, number)
             route = to.route
             route(now_s, (number, number, now_s, now_s, 1, event))
             return following
 
-        try:
-            first_s = next_instant()
-        except StopIteration:
+        first_s = next(instants_s, None)
+        if first_s is None:
             return
         self.sim.env.at(first_s, arrive)
+        # Made in C: an instant, then an id; an instant that is not there takes no id.
+        records: Iterator[Record] = zip(
+            instants_s, repeat(NORMAL), self.sim.env.ids, repeat(arrive), repeat(None), strict=False
+        )
 
     def _instants(self, load: Arrivals) -> Iterator[float]:
         instants_s = watching.instants("Source.load", load, self.sim.streams.generator(f"source/{self.name}"))
