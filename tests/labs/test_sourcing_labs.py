@@ -118,7 +118,8 @@ class TestWhatIf:
     @pytest.mark.parametrize("seed", range(30))
     def test_every_week_has_as_many_visits_as_the_slider(self, seed):
         for visit in (1, what_if_lab.VISITS):
-            ElementTree.fromstring(labs.what_if.draw(seed=seed, visit=visit, change="double it").svg)
+            drawn = ElementTree.fromstring(labs.what_if.draw(seed=seed, visit=visit, change="double it").svg)
+            assert drawn.tag.endswith("svg")
 
     def test_a_pinned_world_is_told(self):
         assert "Pinned: leave it out, Mon" in labs.what_if.draw(visit=2, pinned={"visit": 1}).text

@@ -24,7 +24,8 @@ def test_a_handler_that_cannot_be_called_with_event_and_context_is_refused(handl
 
 
 def test_a_function_that_does_not_tell_its_signature_is_taken_at_its_word():
-    system(handler=max)
+    taken = Service("taken", of=MemoryBus().start(Simulation()).topic("t").subscribe(), handler=max)
+    assert taken.handler is max
 
 
 def test_a_set_of_nodes_is_refused_since_its_order_differs_between_processes():
