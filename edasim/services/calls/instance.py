@@ -1,0 +1,167 @@
+"""Instances: the processes of a server, each with workers and a queue of its own. What can crash, restart and be slow.
+
+An instance that is down refuses connections at once. One that is up takes a call if a worker is free or the queue has
+room, and refuses it as overloaded otherwise. Left out: connections that hang, preemption.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappush
+from typing import TYPE_CHECKING
+
+from ... import checks
+from ...governance.failures import Failure
+from ...kernel.plane import NORMAL, Record
+from ...kernel.runlog import CRASHED, DONE, EXPIRED, FAILED, IN_FLIGHT, NEVER, QUEUED, pack_row
+from .attempts import Attempt, Request
+
+if TYPE_CHECKING:
+    from .server import Server
+
+
+class Instance:
+    """One process of a server. It is a node of the simulation: it can crash, restart and be slow."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server = server
+        self.sim = server.sim
+        self.name = name
+        self.up = True
+        self.slow_factor = 1.0
+        self.down_until_s = 0.0
+        """Faults do not bring it back before this instant; `restart` does."""
+        self.queue: deque[Attempt] = deque()
+        self.at_work: dict[Attempt, None] = {}
+        self._draw, self._draw_error, self._next_id = server.draw, server.draw_error, server.sim.env.next_id
+        self.sim.nodes[name] = self
+
+    @property
+    def service(self) -> Server:
+        """The server that it belongs to, as a node belongs to a service."""
+        return self.server
+
+    def receive(self, now_s: float, attempt: Attempt) -> None:
+        """A call arrives: it is begun, waits, or is refused."""
+        attempt.arrived_s = now_s
+        room = self.server.room
+        if not self.up:
+            self.refuse(now_s, attempt, Failure.UNREACHABLE)
+        elif len(self.at_work) < self.server.workers:
+            heappush(self.sim.env.records, self._begin(now_s, attempt))
+        elif room is None or len(self.queue) < room:
+            self.queue.append(attempt)
+        else:
+            self.refuse(now_s, attempt, Failure.OVERLOADED)
+
+    def _begin(self, now_s: float, attempt: Attempt) -> Record:
+        """A worker takes it; the record of the end of the work."""
+        attempt.started_s = now_s
+        self.at_work[attempt] = None
+        return (now_s + self._draw() * self.slow_factor, NORMAL, self._next_id(), self._worked, attempt)
+
+    def _worked(self, now_s: float, attempt: Attempt) -> Record | None:
+        if attempt not in self.at_work:
+            return None
+        error_ratio = self.server.error_ratio
+        ok = error_ratio == 0.0 or self._draw_error() >= error_ratio
+        if ok and self.server.calls:
+            self._ask(now_s, attempt, 0)
+            return None
+        return self._end(now_s, attempt, ok)
+
+    def _end(self, now_s: float, attempt: Attempt, ok: bool) -> Record | None:
+        """The worker is free for the next call, and the answer goes back."""
+        del self.at_work[attempt]
+        following = self._take_next(now_s) if self.queue else None
+        outcome = (DONE if ok else FAILED) if attempt.waited_for else EXPIRED
+        brief = attempt.client.briefs.get(attempt.endpoint)
+        if brief and outcome == DONE and attempt.nth == 1 and attempt.arrived_s == attempt.request.message[2]:
+            brief.waits_s.append(attempt.started_s - attempt.arrived_s)
+            brief.services_s.append(now_s - attempt.started_s)
+        else:
+            self.sim.log.append(self._row(now_s, attempt, outcome))
+        attempt.client.reply(now_s, attempt, None if ok else Failure.ERROR)
+        return following
+
+    def _take_next(self, now_s: float) -> Record | None:
+        """Begins the next of those that wait; stale ones are passed over if the server drops them."""
+        server, queue = self.server, self.queue
+        while queue:
+            waiting = queue.pop() if server.newest_first else queue.popleft()
+            if server.drops_stale and not (waiting.waited_for and now_s < waiting.request.deadline_s):
+                self._log(now_s, waiting, EXPIRED)
+            else:
+                return self._begin(now_s, waiting)
+        return None
+
+    def _ask(self, now_s: float, attempt: Attempt, place: int) -> None:
+        """The worker calls the next server, and waits; after the last it answers."""
+        number, request = self.server.next_number(), attempt.request
+        message = (number, request.message[1], now_s, now_s, 1, None)
+
+        def settled(at_s: float, asked: Request) -> None:
+            if attempt not in self.at_work:
+                return
+            if asked.ok and place + 1 < len(self.server.calls):
+                self._ask(at_s, attempt, place + 1)
+            elif (following := self._end(at_s, attempt, bool(asked.ok))) is not None:
+                heappush(self.sim.env.records, following)
+
+        self.server.calls[place].begin(now_s, message, settled, request.deadline_s)
+
+    def refuse(self, now_s: float, attempt: Attempt, why: Failure) -> None:
+        """Answers at once that it cannot."""
+        self._log(now_s, attempt, FAILED)
+        attempt.client.reply(now_s, attempt, why)
+
+    def crash(self) -> None:
+        """Fails now: whoever waits for an answer learns that the connection is gone. An instance that is down stays."""
+        if not self.up:
+            return
+        now_s = float(self.sim.env.now)
+        self.up = False
+        lost = [*self.at_work, *self.queue]
+        self.sim.log.fact(now_s, "node_crashed", self.name, service=self.server.name, in_work=len(self.at_work))
+        for attempt in lost:
+            self._log(now_s, attempt, CRASHED)
+        self.at_work.clear()
+        self.queue.clear()
+        for attempt in lost:
+            attempt.client.reply(now_s, attempt, Failure.UNREACHABLE)
+
+    def restart(self) -> None:
+        """Comes back now, with nothing to do. An instance that is up goes on as it is."""
+        if self.up:
+            return
+        self.up = True
+        self.sim.log.fact(float(self.sim.env.now), "node_restarted", self.name, service=self.server.name)
+
+    def slow(self, factor: float) -> None:
+        """What is begun from now on takes `factor` (above 0) times as long; 1 is the normal speed."""
+        self.slow_factor = checks.check_positive("factor", factor)
+        self.sim.log.fact(float(self.sim.env.now), "node_slowed", self.name, factor=self.slow_factor)
+
+    def open_rows(self, now_s: float) -> list[bytes]:
+        """The rows of what is at work or waits when the run ends."""
+        at_work = [self._row(NEVER, attempt, IN_FLIGHT) for attempt in self.at_work]
+        return at_work + [self._row(NEVER, attempt, QUEUED) for attempt in self.queue]
+
+    def _row(self, finished_s: float, attempt: Attempt, outcome: int) -> bytes:
+        number, root, published_s, *_ = attempt.request.message
+        arrived_s, endpoint = attempt.arrived_s, attempt.endpoint
+        return pack_row(
+            number,
+            root,
+            published_s,
+            arrived_s,
+            arrived_s,
+            attempt.started_s,
+            finished_s,
+            endpoint,
+            attempt.nth,
+            outcome,
+        )
+
+    def _log(self, now_s: float, attempt: Attempt, outcome: int) -> None:
+        self.sim.log.add(self._row(now_s, attempt, outcome))

@@ -1,0 +1,75 @@
+"""The protections of a client as one frozen configuration: which of them it has, in the order in which it asks them.
+
+An attempt passes the rate limiter, then the circuit breaker, then the concurrency limit, and is sent to the instance
+that balancing picks. It is given up after `timeout_s`. A failed attempt is tried again as `retry` says, if `budget` has
+something left. Nothing begins after the request's deadline, `deadline_s` after it was asked. What is None is not there;
+the default is a client without any protection. Left out: protections that several clients share.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from ... import checks
+from ...governance.balancing import Balancing, RoundRobin
+from ...governance.breaker import CircuitBreaker
+from ...governance.budget import Budget
+from ...governance.concurrency import ConcurrencyLimit
+from ...governance.limiter import RateLimiter
+from ...governance.retry import Retry
+
+
+def _optional(kinds: type | tuple[type, ...], what: str) -> checks.Check:
+    return checks.check_optional(checks.check_kind(kinds, what))
+
+
+_LIMITER = _optional(get_args(RateLimiter), "a rate limiter, such as TokenBucket(…)")
+_BREAKER = _optional(CircuitBreaker, "a CircuitBreaker(…)")
+_CONCURRENCY = _optional(get_args(ConcurrencyLimit), "a concurrency limit, such as Bulkhead(…)")
+_RETRY = _optional(Retry, "a Retry(…)")
+_BUDGET = _optional(get_args(Budget), "a retry budget, such as ShareOfActive(…)")
+
+
+@checks.configuration
+class Protections:
+    """What stands between a client and its server; times in seconds.
+
+    >>> careful = Protections(timeout_s=1.0, retry=Retry(attempts=2), budget=ShareOfActive(ratio=0.1))
+    >>> careful.names
+    ('timeout', 'retry', 'budget')
+    """
+
+    limiter: RateLimiter | None = checks.checked(_LIMITER, default=None)
+    breaker: CircuitBreaker | None = checks.checked(_BREAKER, default=None)
+    concurrency: ConcurrencyLimit | None = checks.checked(_CONCURRENCY, default=None)
+    balancing: Balancing = checks.kind(Balancing, "a balancing policy, such as RoundRobin()", default=RoundRobin())
+    timeout_s: float | None = checks.optional(checks.check_positive, default=None)
+    deadline_s: float | None = checks.optional(checks.check_positive, default=None)
+    retry: Retry | None = checks.checked(_RETRY, default=None)
+    budget: Budget | None = checks.checked(_BUDGET, default=None)
+
+    def check(self) -> None:
+        """A budget needs retries, and a timeout ends before the deadline."""
+        if self.budget is not None and self.retry is None:
+            raise checks.refuse("Protections.budget", self.budget, "give retry=Retry(…) as well, or no budget")
+        if self.timeout_s is not None and self.deadline_s is not None and self.timeout_s > self.deadline_s:
+            raise checks.refuse(
+                "Protections.timeout_s", self.timeout_s, f"give at most deadline_s, {self.deadline_s:g}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The protections that are there, in words."""
+        words = {
+            "rate limiter": self.limiter,
+            "circuit breaker": self.breaker,
+            "concurrency limit": self.concurrency,
+            "timeout": self.timeout_s,
+            "deadline": self.deadline_s,
+            "retry": self.retry,
+            "budget": self.budget,
+        }
+        return tuple(word for word, there in words.items() if there is not None)
+
+
+UNPROTECTED = Protections()

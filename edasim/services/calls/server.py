@@ -1,0 +1,99 @@
+"""Servers: instances with a bounded queue and workers, which answer calls, and call other servers while a worker waits.
+
+A worker is busy for a drawn service time (longer by the factor of a slow
+instance), then for as long as the calls that it makes, one after another; the answer is an error with probability
+`error_ratio`, or if one of those calls failed. Work whose caller has given up is still done unless `stale="dropped"`:
+then nothing is begun for a caller who has gone, or whose deadline has passed (GV-23).
+
+Left out: priorities, preemption.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ... import checks
+from ...errors import ConfigurationError
+from ...kernel import Simulation, times
+from .. import watching
+from .instance import Instance
+
+if TYPE_CHECKING:
+    from .client import Client
+
+ZERO = times.Constant(value_s=0.0)
+
+
+class QueueOrder(enum.Enum):
+    """Which of the waiting calls is served next."""
+
+    OLDEST_FIRST = "oldest_first"
+    NEWEST_FIRST = "newest_first"
+
+
+class Stale(enum.Enum):
+    """What is done with a call whose caller has given up."""
+
+    SERVED = "served"
+    DROPPED = "dropped"
+
+
+class Server:
+    """A server of `instances` (a number or names), each with `workers` and a queue of at most `room` calls (None: any).
+
+    `calls` are the clients of other servers that a worker asks, one after another, before it answers. `error_ratio`
+    may be changed while the simulation runs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        sim: Simulation,
+        service_time: times.Times = ZERO,
+        instances: int | Sequence[str] = 1,
+        workers: int = 1,
+        room: int | None = None,
+        error_ratio: float = 0.0,
+        order: QueueOrder | str = QueueOrder.OLDEST_FIRST,
+        stale: Stale | str = Stale.SERVED,
+        calls: Iterable[Client] = (),
+    ) -> None:
+        self.name = checks.check_text("Server.name", name)
+        self.sim = checks.check_kind(Simulation, "a Simulation")("Server.sim", sim)
+        self.workers = checks.check_whole(1)("Server.workers", workers)
+        self.room = checks.check_optional(checks.check_whole(0))("Server.room", room)
+        self.error_ratio = checks.check_ratio("Server.error_ratio", error_ratio)
+        self.newest_first = checks.check_word(QueueOrder)("Server.order", order) is QueueOrder.NEWEST_FIRST
+        self.drops_stale = checks.check_word(Stale)("Server.stale", stale) is Stale.DROPPED
+        self.calls = tuple(calls)
+        times.check_times("Server.service_time", service_time)
+        names = self._names(instances)
+        rng = sim.streams.generator(f"server/{name}/service_time")
+        self.draw = watching.draws("Server.service_time", service_time, rng)
+        self.draw_error = sim.streams.uniform(f"server/{name}/errors")
+        self.instances = {instance: Instance(self, instance) for instance in names}
+        self.next_number = sim.log.publisher(name)
+        sim.on_end(self._open_rows)
+
+    def _names(self, instances: int | Sequence[str]) -> list[str]:
+        if isinstance(instances, Sequence) and not isinstance(instances, str):
+            names = [checks.check_text("Server.instances", each) for each in instances]
+        else:
+            names = [f"{self.name}/{index}" for index in range(checks.check_whole(1)("Server.instances", instances))]
+        if not names:
+            raise checks.refuse("Server.instances", instances, "give at least one instance")
+        for place, each in enumerate(names):
+            if each in self.sim.nodes or each in names[:place]:
+                raise ConfigurationError(
+                    f"a node called {each!r} exists already",
+                    field="Server.instances",
+                    value=each,
+                    remedy="give servers and instances names of their own",
+                )
+        return names
+
+    def _open_rows(self, now_s: float) -> list[bytes]:
+        return [row for instance in self.instances.values() for row in instance.open_rows(now_s)]
