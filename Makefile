@@ -8,7 +8,6 @@ CODE := edasim tests tools benchmarks notebooks
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help lab test style types floors spelling unit fidelity chapters browser bench format outputs lock clean
-.NOTPARALLEL:
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -20,7 +19,9 @@ lab: $(BUILT) ## JupyterLab with the chapters, on 127.0.0.1 (PORT=8888; NO_BROWS
 	@exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) --ServerApp.root_dir=notebooks \
 		--ServerApp.log_level=WARN $(AS_ROOT) $(if $(NO_BROWSER),--no-browser)
 
-test: style types floors spelling unit fidelity chapters browser ## every check below, in this order
+test: $(BUILT) ## every check below: the quick ones side by side, then the tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target style types floors spelling
+	@$(MAKE) --no-print-directory --jobs=1 unit fidelity chapters browser
 
 style: $(BUILT) ## ruff's rules and format; what notebooks may store
 	$(BIN)/ruff check $(CODE)
@@ -47,7 +48,7 @@ chapters: $(BUILT) ## runs each chapter and compares its checked cells
 	$(BIN)/pytest -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 browser: $(BUILT) ## the chapters in a real JupyterLab, in Chromium
-	$(BIN)/pytest -n 2 tests/browser
+	$(BIN)/pytest -n 3 tests/browser
 
 bench: $(BUILT) ## speed and memory, as ratios to idiomatic SimPy and to a bare heap
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,5 @@
 import csv
+import string
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,11 @@ HEADER = f"00-{TRACE}-{PARENT}-01"
 with CASES.open(encoding="utf-8", newline="") as file:
     ROWS = [(row["value"], row["verdict"]) for row in csv.DictReader(file)]
 
-keys = st.from_regex(r"[a-z0-9][a-z0-9_\-*/@]{0,5}", fullmatch=True)
-values = st.from_regex(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,5}[\x21-\x2b\x2d-\x3c\x3e-\x7e]", fullmatch=True)
+LETTERS = string.ascii_lowercase + string.digits
+VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in ",=")
+
+keys = st.builds(str.__add__, st.sampled_from(LETTERS), st.text(LETTERS + "_-*/@", max_size=5))
+values = st.builds(str.__add__, st.text(" " + VISIBLE, max_size=5), st.sampled_from(VISIBLE))
 states = st.dictionaries(keys, values, max_size=32).map(lambda members: tuple(members.items()))
 
 
