@@ -158,6 +158,42 @@ class Event(_Fields):
         event: Event = made
         return event
 
+    @staticmethod
+    def of_checked(
+        source: str,
+        type: str,  # noqa: A002 - CloudEvents calls it so
+        id: str,  # noqa: A002 - CloudEvents calls it so
+        subject: str | None,
+        time: str | None,
+        cause_id: str | None,
+        trace_id: str | None,
+        data: Any,
+    ) -> Event:
+        """An event of fields that an `Event` held before, such as those of a store.
+
+        Nothing is checked and nothing is frozen here. Whoever calls it promises that each field is as an event had it,
+        `data` frozen included; what is rarer (content type, schema, extensions, no data) is added by `replace`.
+
+        >>> Event.of_checked("/users", "user.registered", "A-1", None, None, None, None, 7).trace_id
+        'A-1'
+        """
+        made: Any = _make(_Fields)
+        made.type = type
+        made.id = id
+        made.source = source
+        made.subject = subject
+        made.time = time
+        made.datacontenttype = None
+        made.dataschema = None
+        made.data = data
+        made.has_data = True
+        made.extensions = _NO_EXTENSIONS
+        made.cause_id = cause_id
+        made.correlation_id = trace_id
+        made.__class__ = Event
+        event: Event = made
+        return event
+
     @property
     def trace_id(self) -> str | None:
         """The id of the first event of the story: the one it was given, or its own id."""

@@ -15,7 +15,7 @@ from ..events import Event, uri_reference
 from . import chain
 from .codec import Codec
 from .errors import ConflictError, DuplicateEventError
-from .jsontext import json_text
+from .jsontext import encoded, json_text
 from .privacy import ERASED
 
 BATCH_EVENTS = 200
@@ -34,6 +34,8 @@ _FIND = (
 )
 _INSERT_BATCH = "insert into batches values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_IDENTITY = "insert into identities values (?, ?, ?)"
+_INSERT_IDS = "insert into identities select value, ?, ? + key from json_each(?)"
+"""All events of one source by one statement: half the price of one for each."""
 
 Place = tuple[int, str, int]
 """Position, stream, version."""
@@ -113,11 +115,17 @@ class Appender:
             body = self._codec.body(batch)
             head = Head(last, recorded_s, chain.batch_hash(head.hash, columns, body))
             self._connection.execute(_INSERT_BATCH, (*columns, body, head.hash))
-            self._connection.executemany(
-                _INSERT_IDENTITY, [(event.id, event.source, place) for place, event in enumerate(batch, first)]
-            )
+            self._note_identities(batch, first)
         self._known_head = head
         return Appended(stream, version + len(events), first_position, head.position, is_new=True)
+
+    def _note_identities(self, batch: list[Event], first: int) -> None:
+        sources, ids = {event.source for event in batch}, [event.id for event in batch]
+        if len(sources) == 1:
+            self._connection.execute(_INSERT_IDS, (*sources, first, encoded(ids)))
+        else:
+            rows = [(event.id, event.source, place) for place, event in enumerate(batch, first)]
+            self._connection.executemany(_INSERT_IDENTITY, rows)
 
     def _repetition(self, stream: str, events: list[Event], expected: int | None, version: int) -> Appended:
         """What a repeated append is told; raises if the append is no repetition."""

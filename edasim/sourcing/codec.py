@@ -19,8 +19,8 @@ from operator import attrgetter
 from typing import Any
 
 from ..events import NO_DATA, Event, to_json
-from ..events.event import _Fields
 from ..events.frozen import FrozenDict, FrozenList
+from .errors import StoreError
 from .jsontext import check_names, encoded
 from .privacy import Vault, sealed, unsealed
 from .upcasting import Upcasters
@@ -33,8 +33,7 @@ _columns_of = attrgetter(
     *("datacontenttype", "dataschema", "extensions", "has_data", "data"),
 )
 
-_make = object.__new__
-_no_extensions = FrozenDict()
+_event = Event.of_checked
 _decode = json.JSONDecoder(object_hook=FrozenDict).decode
 _join = "".join
 
@@ -95,6 +94,15 @@ class Codec:
         return self._made(body, parsed([body])[0], count)
 
     def _made(self, body: str, told: Any, count: int) -> list[Event]:
+        try:
+            made = self._columns_made(body, told, count)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _unreadable(error) from error
+        if len(made) < count:
+            raise _unreadable(f"{len(made)} events instead of {count}")
+        return made
+
+    def _columns_made(self, body: str, told: Any, count: int) -> list[Event]:
         data = told["data"]
         if body.count("[") > 1:
             lists = [column for column in told.values() if column.__class__ is list]
@@ -136,38 +144,20 @@ class Codec:
 
 
 def parsed(bodies: Sequence[str]) -> list[Any]:
-    """Several bodies, parsed at once."""
-    found: list[Any] = _decode(f"[{','.join(bodies)}]")
+    """Several bodies, parsed at once; raises `StoreError` for what no append can have written."""
+    try:
+        found: list[Any] = _decode(f"[{','.join(bodies)}]")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unreadable(error) from error
     return found
 
 
-def _event(
-    source: str,
-    type_: str,
-    id_: str,
-    subject: str | None,
-    time: str | None,
-    cause_id: str | None,
-    trace_id: str | None,
-    data: Any,
-) -> Event:
-    """An event of values that were checked when it was written."""
-    event: Any = _make(_Fields)
-    event.type = type_
-    event.id = id_
-    event.source = source
-    event.subject = subject
-    event.time = time
-    event.datacontenttype = None
-    event.dataschema = None
-    event.data = data
-    event.has_data = True
-    event.extensions = _no_extensions
-    event.cause_id = cause_id
-    event.correlation_id = trace_id
-    event.__class__ = Event
-    made: Event = event
-    return made
+def _unreadable(why: object) -> StoreError:
+    return StoreError(
+        f"stored events cannot be read: {why}",
+        field="body",
+        remedy="find the place by verify(), and restore the file from a copy",
+    )
 
 
 def _add(columns: dict[str, Any], name: str, column: Sequence[Any]) -> None:

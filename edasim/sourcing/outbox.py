@@ -58,18 +58,27 @@ class Outbox:
         _require_transaction(self._connection, "Outbox.put")
         self._connection.execute("insert into outbox (event) values (?)", (to_json(event),))
 
+    def pending(self, limit: int = 100) -> list[tuple[int, Event]]:
+        """The messages that wait, oldest first, each with the number to give to `mark_sent`."""
+        waiting = self._connection.execute(
+            "select number, event from outbox where not is_sent order by number limit ?", (limit,)
+        )
+        return [(number, from_json(text)) for number, text in waiting.fetchall()]
+
+    def mark_sent(self, number: int) -> None:
+        """Notes that a message was published; until then it will be published again."""
+        self._connection.execute("update outbox set is_sent = 1 where number = ?", (number,))
+
     def relay(self, publish: Callable[[Event], Any], limit: int = 100) -> int:
         """Publishes waiting messages in their order and marks each afterwards; returns how many.
 
         If `publish` raises, or the process dies between publishing and marking, the message is published again next
         time.
         """
-        waiting = self._connection.execute(
-            "select number, event from outbox where not is_sent order by number limit ?", (limit,)
-        ).fetchall()
-        for number, text in waiting:
-            publish(from_json(text))
-            self._connection.execute("update outbox set is_sent = 1 where number = ?", (number,))
+        waiting = self.pending(limit)
+        for number, event in waiting:
+            publish(event)
+            self.mark_sent(number)
         return len(waiting)
 
     @property

@@ -50,6 +50,11 @@ class Vault:
         self._personal = personal
         self.has_personal_types = bool(personal)
 
+    @property
+    def personal(self) -> dict[str, tuple[str, ...]]:
+        """The personal fields by event type."""
+        return dict(self._personal)
+
     def personal_fields(self, type_: str) -> tuple[str, ...]:
         """The fields of an event of this type that are to be sealed."""
         return self._personal.get(type_, ())

@@ -4,9 +4,10 @@ The events of the run become streams, one per publisher, recorded at the simulat
 run can be queried, folded and travelled like any other history. Beside them lie plain tables, `run_deliveries`,
 `run_facts` and others, and `run_about` with seed, end, scenario and version. `open_run` builds a `Run` from them
 whose `messages()`, `facts()`, `summary()` and `fingerprint()` are those of the original; saving checks that before it
-returns.
+returns. What the run keeps beside its log (`run.kept`: stores, databases, mails) comes back as far as it has a plain
+form (`keeping`); `run_about` names what has none.
 
-Left out: what a run keeps beside its log (`run.kept`: databases, mail folders); and handlers, which are code.
+Left out: handlers and projections, which are code.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from ..kernel import LogLevel, Run
 from ..kernel.metrics import EndpointMetrics, Metrics, Spread
 from ..kernel.runlog import IN_FLIGHT, OUTCOMES, PUBLISHER_BITS, QUEUED, ROW, Fact, RunLog
 from .errors import StoreError
+from .keeping import made_of, told_of
 from .query import Query
 from .schema import Access
 from .store import EventStore
 
-RUN_FORMAT = 1
+RUN_FORMAT = 2
+"""Files of format 1 hold nothing that a run kept beside its log."""
 
 _TABLES = """
 create table run_about (name text primary key, value text not null) strict, without rowid;
@@ -42,6 +45,7 @@ create table run_metrics (endpoint integer primary key, counted text not null) s
 create table run_facts (number integer primary key, time_s real not null, kind text, subject text, detail text) strict;
 create table run_messages (number integer primary key, position integer not null, told text) strict;
 create table run_kept (place integer primary key, number integer not null) strict;
+create table run_stores (name text primary key, kind text not null, told text not null) strict, without rowid;
 create table run_deliveries (
     row integer primary key, is_open integer not null, number integer not null, root integer not null,
     published_s real, enqueued_s real, delivered_s real, started_s real, finished_s real,
@@ -73,13 +77,14 @@ def save_run(run: Run, path: str | Path) -> str:
                     connection.execute(statement)
                 _save_events(store, run, now)
                 _save_tables(connection, run)
+                _save_kept(connection, run)
             if open_run(target).fingerprint() != run.fingerprint():
                 raise StoreError(
                     "the file does not give the same run back", field="run", remedy="tell the authors of edasim"
                 )
     except BaseException:
-        for left in target.parent.glob(f"{target.name}*"):
-            left.unlink()
+        for ending in ("", "-wal", "-shm", "-journal"):
+            target.with_name(target.name + ending).unlink(missing_ok=True)
         raise
     return run.fingerprint()
 
@@ -135,6 +140,18 @@ def _save_tables(connection: Any, run: Run) -> None:
     )
     insert("run_deliveries", ((None, *row) for row in _delivery_rows(run)))
     insert("run_about", ((name, json.dumps(value)) for name, value in _about(run).items()))
+
+
+def _save_kept(connection: Any, run: Run) -> None:
+    """What has a plain form becomes a row; the classes of the rest are named in `run_about`."""
+    without = {}
+    for name, thing in run.kept.items():
+        kind, told = told_of(thing)
+        if told is None:
+            without[name] = kind
+        else:
+            connection.execute("insert into run_stores values (?, ?, ?)", (name, kind, told))
+    connection.execute("insert into run_about values ('not_kept', ?)", (json.dumps(without),))
 
 
 def _about(run: Run) -> dict[str, Any]:
@@ -211,7 +228,7 @@ def _metrics_text(counted: EndpointMetrics) -> str:
 
 
 def open_run(path: str | Path, *, scenario: Callable[[dict[str, Any]], object] | None = None) -> Run:
-    """The run that `save_run` saved, as if it had just ended.
+    """The run that `save_run` saved, as if it had just ended; `about_run(path)["not_kept"]` says what `kept` lacks.
 
     `scenario` makes a scenario of its dictionary, such as `Registration.from_dict`; without it, `run.scenario` is the
     dictionary. Raises `StoreError` for a file that holds no run, or one of a newer format.
@@ -222,6 +239,7 @@ def open_run(path: str | Path, *, scenario: Callable[[dict[str, Any]], object] |
         _open_events(store, log)
         _open_tables(store, log, about)
         open_rows = [_rows_of(store, is_open=1).tobytes()]
+        kept = _open_kept(store, about)
     told = about["scenario"]
     return Run(
         log=log,
@@ -230,6 +248,7 @@ def open_run(path: str | Path, *, scenario: Callable[[dict[str, Any]], object] |
         until_s=about["until_s"],
         ended_s=about["ended_s"],
         scenario=told if told is None or scenario is None else scenario(told),
+        kept=kept,
     )
 
 
@@ -256,6 +275,12 @@ def _read_about(store: EventStore) -> dict[str, Any]:
             remedy="use a newer version of edasim",
         )
     return about
+
+
+def _open_kept(store: EventStore, about: dict[str, Any]) -> dict[str, Any]:
+    if about["format"] < 2:
+        return {}
+    return {name: made_of(kind, told) for name, kind, told in store.rows("select name, kind, told from run_stores")}
 
 
 def _open_events(store: EventStore, log: RunLog) -> None:

@@ -111,18 +111,31 @@ def open_file(path: Path | None, access: Access) -> sqlite3.Connection:
     elif access is Access.READ:
         raise _refuse(path, "does not exist", "open it for writing first")
     with told_plainly(path):
-        connection = _connect(path, access)
+        if path is None:
+            return _opened(":memory:", path, access)
+        name = path.absolute().as_uri()
+        if access is Access.WRITE:
+            return _opened(name, path, access)
         try:
-            _prepare(connection, path, access)
-        except BaseException:
-            connection.close()
-            raise
+            return _opened(f"{name}?mode=ro", path, access)
+        except sqlite3.OperationalError:
+            if _log_bytes(path):
+                raise
+            # A read-only folder has no room for the index of a log; without a log none is needed.
+            return _opened(f"{name}?mode=ro&immutable=1", path, access)
+
+
+def _opened(name: str, path: Path | None, access: Access) -> sqlite3.Connection:
+    connection = _connect(name)
+    try:
+        _prepare(connection, path, access)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def _connect(path: Path | None, access: Access) -> sqlite3.Connection:
-    mode = "?mode=ro" if access is Access.READ else ""
-    name = ":memory:" if path is None else path.absolute().as_uri() + mode
+def _connect(name: str) -> sqlite3.Connection:
     return sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
 
 
@@ -144,6 +157,16 @@ def _prepare(connection: sqlite3.Connection, path: Path | None, access: Access) 
     connection.execute("pragma synchronous=full")
     connection.execute("pragma wal_autocheckpoint=4000")
     connection.execute(f"pragma query_only={'on' if access is Access.READ else 'off'}")
+
+
+def image_into(connection: sqlite3.Connection, image: bytes) -> None:
+    """Makes an empty database in memory what the image of a file says.
+
+    Bytes 18 and 19 of the header say by 2 that there is a write-ahead log, which memory does not have
+    (sqlite.org/fileformat2.html, 1.3.3).
+    """
+    connection.deserialize(image[:18] + b"\1\1" + image[20:])
+    connection.execute("pragma secure_delete=on")  # a setting of the file that was there before
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -173,17 +196,24 @@ def _check_header(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(100)
+    has_log = _log_bytes(path) > 0
+    if not head and not has_log:
+        return  # a new file
     if not head:
-        return
+        raise _refuse(path, "is cut short: it is empty, and has a log", "restore it from a copy")
     if not head.startswith(_MAGIC):
         raise _refuse(path, "is no SQLite file", "give the file of an event store")
     page_bytes = int.from_bytes(head[16:18]) if len(head) == 100 else 0
     page_bytes = 65_536 if page_bytes == 1 else page_bytes
     pages = int.from_bytes(head[28:32])
-    log = path.with_name(path.name + "-wal")
-    has_log = log.exists() and log.stat().st_size > 0
     if len(head) < 100 or (size < pages * page_bytes and not has_log):
         raise _refuse(path, f"is cut short: {size} of {pages * page_bytes} bytes", "restore it from a copy")
+
+
+def _log_bytes(path: Path) -> int:
+    """How long the write-ahead log beside the file is; 0 if there is none."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.stat().st_size if log.exists() else 0
 
 
 def _refuse(path: Path | None, problem: str, remedy: str) -> StoreError:

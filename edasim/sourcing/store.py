@@ -28,7 +28,7 @@ from .appending import Appended, Appender
 from .codec import Codec, parsed
 from .errors import told_plainly
 from .query import PAGE, Batch, Query, Recorded
-from .schema import Access, open_file
+from .schema import Access, image_into, open_file
 from .upcasting import Upcaster, Upcasters
 
 if TYPE_CHECKING:
@@ -287,6 +287,18 @@ class EventStore:
         """Notes how far a named reader has come."""
         with self.transaction() as connection:
             connection.execute("insert or replace into checkpoints values (?, ?)", (name, position))
+
+    def saved(self) -> dict[str, Any]:
+        """The whole store as plain values: the image of its file, and which fields are personal."""
+        with self._lock, told_plainly(self.path):
+            return {"image": self._connection.serialize(), "personal": self._vault.personal}
+
+    @classmethod
+    def restored(cls, told: Mapping[str, Any]) -> EventStore:
+        """A store in memory of what `saved` told; it records at the time of its newest event, and has no upcasters."""
+        made = cls(clock=lambda: 0.0, personal=told["personal"])
+        image_into(made._connection, told["image"])
+        return made
 
     def close(self) -> None:
         """Closes the file; a store in memory is gone."""

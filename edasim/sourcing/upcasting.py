@@ -10,7 +10,7 @@ Young, Versioning in an Event Sourced System). Left out: one event that becomes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import checks
@@ -41,8 +41,8 @@ class Upcaster:
     """One step: how the data of `type` in version `from_version` becomes that of `to_type` (the same) in `to_version`
     (the next).
 
-    `lift` takes the data as a dictionary of its own and returns the new data. A field that `lift` takes away must be
-    named in `replaces`, or it counts as lost.
+    `lift` takes the data as a dictionary of its own and returns the new data. A field that `lift` takes away, also one
+    inside another ("address.city"), must be named in `replaces`, or it counts as lost.
 
     >>> Upcaster(type="user.registered", from_version=1, replaces=("name",),
     ...     lift=lambda data: {"first_name": data.pop("name"), **data}).to_version
@@ -156,7 +156,7 @@ def _lifted(event: Event, step: Upcaster) -> Event:
             value=after,
             remedy="return a dictionary",
         )
-    lost = [name for name in before if name not in after and name not in step.replaces]
+    lost = [path for path in _lost(before, after) if path not in step.replaces]
     if lost:
         raise UpcastError(
             f"the upcaster of {step.type!r} v{step.from_version} loses {', '.join(lost)} of the event {event.id!r}",
@@ -170,6 +170,15 @@ def _lifted(event: Event, step: Upcaster) -> Event:
         data=after if event.has_data or after else NO_DATA,
         extensions={**event.extensions, VERSION_ATTRIBUTE: version},
     )
+
+
+def _lost(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """The fields that are not there any more, at any depth, such as "address.city"."""
+    for name, value in before.items():
+        if name not in after:
+            yield f"{path}{name}"
+        elif isinstance(value, Mapping) and isinstance(after[name], Mapping):
+            yield from _lost(value, after[name], f"{path}{name}.")
 
 
 def tolerant(event: Event, *required: str, **defaults: Any) -> dict[str, Any]:

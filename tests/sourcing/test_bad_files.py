@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,6 +62,69 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, share: float) -> No
     with pytest.raises(StoreError, match="is cut short") as caught:
         EventStore(path)
     assert caught.value.remedy == "restore it from a copy"
+
+
+@pytest.mark.parametrize(
+    ("share", "what"), [(0.0, "is cut short"), (0.02, "damaged"), (0.5, "damaged"), (0.9, "cannot be read")]
+)
+def test_a_file_that_is_cut_short_beside_its_log_is_told_of(tmp_path: Path, share: float, what: str) -> None:
+    """With a log the file may be shorter than it says, so the gap is found at the latest where it is read."""
+    path = tmp_path / "h"
+    store = filled(path, 600)
+    store._connection.execute("pragma wal_checkpoint(full)")
+    store.append("a", [event(number=9_999)])
+    whole, log = path.read_bytes(), path.with_name("h-wal").read_bytes()
+    (tmp_path / "copy").write_bytes(whole[: int(len(whole) * share)])
+    (tmp_path / "copy-wal").write_bytes(log)
+
+    def read_all() -> None:
+        with EventStore(tmp_path / "copy") as cut:
+            assert cut.verify() is not None
+            list(cut.read())
+
+    with pytest.raises(StoreError, match=what):
+        read_all()
+    assert store.verify() is None
+
+
+@pytest.mark.parametrize("body", ["null", "[]", "{}", "{", '{"data":7}', '{"data":[]}', '{"data":[1],"type":[]}'])
+def test_a_body_that_no_append_wrote_is_told_of_and_found(body: str) -> None:
+    store = EventStore()
+    store.append("a", [event(number=1)])
+    store._connection.execute("drop trigger batches_cannot_be_edited")
+    store._connection.execute("update batches set body = ?", (body,))
+    with pytest.raises(StoreError, match="stored events cannot be read") as caught:
+        list(store.read())
+    assert "verify()" in str(caught.value.remedy)
+    assert store.verify() == (1, 1, "the hash does not fit the content")
+
+
+def nobody() -> None:
+    """Gives up the rights of the administrator, who may write everywhere."""
+    if os.geteuid() == 0:
+        os.seteuid(65_534)
+
+
+def test_a_read_only_file_and_folder_can_be_read_and_refuse_to_be_written(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp())  # the folders of pytest are for their owner alone
+    path = folder / "h"
+    filled(path, 40).close()
+    before, mine = path.read_bytes(), os.geteuid()
+    path.chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        nobody()
+        with EventStore(path, access="read") as store:
+            assert (len(list(store.read())), store.verify()) == (40, None)
+            with pytest.raises(StoreError, match="read-only"):
+                store.append("a", [event(number=999)])
+        with pytest.raises(StoreError, match="read-only"):
+            EventStore(path)
+    finally:
+        os.seteuid(mine)
+        folder.chmod(0o755)
+    assert path.read_bytes() == before
+    shutil.rmtree(folder)
 
 
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:

@@ -125,9 +125,10 @@ def test_a_saved_run_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_run_that_no_file_can_hold_leaves_no_file(tmp_path: Path) -> None:
     sim = Simulation()
     sim.log.fact(0.0, "noted", "me", thing=object())
+    (tmp_path / "run-of-last-week").write_text("kept")
     with pytest.raises(ConfigurationError, match="a fact of kind 'noted'"):
         save_run(sim.run(until_s=1.0), tmp_path / "run")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run-of-last-week"]
 
 
 def test_files_without_a_run_and_of_a_newer_format_are_refused(tmp_path: Path) -> None:
@@ -136,8 +137,8 @@ def test_files_without_a_run_and_of_a_newer_format_are_refused(tmp_path: Path) -
         open_run(tmp_path / "store")
     save_run(by_hand(), tmp_path / "run")
     with sqlite3.connect(tmp_path / "run") as connection:
-        connection.execute("update run_about set value = '2' where name = 'format'")
+        connection.execute("update run_about set value = '3' where name = 'format'")
     connection.close()
     for read in (open_run, about_run):
-        with pytest.raises(StoreError, match="format 2, and this version reads up to 1"):
+        with pytest.raises(StoreError, match="format 3, and this version reads up to 2"):
             read(tmp_path / "run")

@@ -14,6 +14,8 @@ from edasim.sourcing import ConflictError, DuplicateEventError, EventStore, Subs
 
 from .conftest import Clock, event
 
+NAMES = st.text(st.sampled_from("\"\\/é\U0001f600a1'$"), min_size=1, max_size=4)
+
 
 def positions(store: EventStore, **wanted: object) -> list[int]:
     return [recorded.position for recorded in store.read(**wanted)]
@@ -184,6 +186,19 @@ def test_an_event_without_name_gets_one_from_its_place(store: EventStore) -> Non
         ("cart%207", "cart 7-1"),
         ("cart%207", "cart 7-2"),
     ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(NAMES, st.sampled_from(["/shop", "urn:bank"])), min_size=1, max_size=5, unique=True))
+def test_every_id_is_known_again_whatever_it_is_made_of(named: list[tuple[str, str]]) -> None:
+    """Also quotes, backslashes and letters outside the first plane, of one source (one statement) or of several."""
+    events = [Event(type="t", id=id_, source=source) for id_, source in named]
+    store = EventStore()
+    store.append("s", [event(number=1)])
+    store.append("s", events)
+    kept = store.query("select id, source, position from identities where position > 1 order by position")
+    assert kept == [(id_, source, place) for place, (id_, source) in enumerate(named, 2)]
+    assert (store.append("s", events).is_new, store.verify()) == (False, None)
 
 
 # ---------------------------------------------------------------- what is stored comes back

@@ -85,6 +85,22 @@ def test_a_step_that_loses_data_is_refused_before_anybody_reads_it() -> None:
         list(store.read())
 
 
+def test_a_field_inside_another_that_is_lost_is_told_by_its_path() -> None:
+    deep = {"address": {"city": "Lyon", "zip": "69001"}, "name": "Ada"}
+
+    def forgetful(data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "address": {"city": data["address"]["city"]}}
+
+    for replaces in ((), ("address",), ("zip",)):
+        store = EventStore(upcasters=[Upcaster(type="moved", lift=forgetful, replaces=replaces)])
+        store.append("a", [Event(type="moved", data=deep)])
+        with pytest.raises(UpcastError, match=r"loses address\.zip of"):
+            list(store.read())
+    knowing = EventStore(upcasters=[Upcaster(type="moved", lift=forgetful, replaces=("address.zip",))])
+    knowing.append("a", [Event(type="moved", data=deep)])
+    assert knowing.at(1).event.data["address"] == {"city": "Lyon"}
+
+
 def test_a_step_that_returns_no_data_is_refused() -> None:
     with pytest.raises(UpcastError, match="returned None"):
         Upcasters([Upcaster(type="user.registered", lift=lambda data: None)]).lift(OLD)  # type: ignore[arg-type,return-value]

@@ -56,6 +56,15 @@ class Reads:
         """How many looks there were."""
         return len(self.waits_s)
 
+    def saved(self) -> dict[str, Any]:
+        """As plain values, for a file of the run."""
+        return {"stale": self.stale, "waits_s": self.waits_s}
+
+    @classmethod
+    def restored(cls, told: dict[str, Any]) -> Reads:
+        """What `saved` told."""
+        return cls(**told)
+
 
 @dataclass
 class Statements:
@@ -72,6 +81,15 @@ class Statements:
         elif str(event.id) not in self.printed:
             self.printed.add(str(event.id))
             self.live[str(event.subject)] += 1
+
+    def saved(self) -> dict[str, Any]:
+        """As plain values, for a file of the run."""
+        return {"live": self.live, "rebuilt": self.rebuilt, "printed": sorted(self.printed)}
+
+    @classmethod
+    def restored(cls, told: dict[str, Any]) -> Statements:
+        """What `saved` told."""
+        return cls(Counter(told["live"]), Counter(told["rebuilt"]), set(told["printed"]))
 
 
 def booked(state: dict[str, int], event: Event) -> Event:
