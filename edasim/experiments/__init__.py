@@ -23,6 +23,7 @@ from .recording import Prediction, Recording
 from .replicate import replicate, until_precise
 from .results import Failure, Provenance, Replications
 from .series import BatchMeans, Steady, WarmUpStudy, batch_means, warm_up, warm_up_over_runs
+from .stopping import Precision, next_goal, precision
 from .storage import load
 from .sweep import Sweep, sweep
 from .tasks import seed_of
@@ -34,6 +35,7 @@ __all__ = [
     "Failure",
     "Metric",
     "Metrics",
+    "Precision",
     "Prediction",
     "Provenance",
     "Recording",
@@ -44,7 +46,9 @@ __all__ = [
     "batch_means",
     "compare",
     "load",
+    "next_goal",
     "parallel_config",
+    "precision",
     "replicate",
     "seed_of",
     "sweep",

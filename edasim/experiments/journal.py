@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import ConfigurationError
+from .files import path_of
 from .identity import house_version, identity_of_scenario
 from .tasks import Outcome, Plan, Task
 
@@ -27,7 +28,7 @@ class Journal:
     """A journal that is open; used with `with`. A file that is not one, or is damaged, is refused and left as it is."""
 
     def __init__(self, path: str | Path, plan: Plan, identities: Iterable[str]) -> None:
-        self.path = Path(path)
+        self.path = path_of("journal", path)
         self.plan = plan
         self.identities = tuple(identities)
         self._known: dict[str, tuple[dict[str, float], str]] = {}

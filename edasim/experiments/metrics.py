@@ -8,6 +8,7 @@ the business of the results.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from .. import checks
 from ..errors import ConfigurationError, UnknownNameError
@@ -50,7 +51,14 @@ def need_rows(measures: Mapping[str, Measure]) -> bool:
 def measured(run: Run, measures: Iterable[Measure]) -> tuple[float, ...]:
     """The number of each metric in a run; `UnknownNameError` for a subscription or field that does not exist."""
     summary = run.summary()
-    return tuple(_field(summary, what) if isinstance(what, str) else float(what(run)) for what in measures)
+    return tuple(_field(summary, what) if isinstance(what, str) else _number(what, what(run)) for what in measures)
+
+
+def _number(what: Metric, value: Any) -> float:
+    """What a function measured, as a float."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__float__"):
+        raise checks.refuse(f"what the metric {_name_of(what)!r} returned", value, "return a number")
+    return float(value)
 
 
 def _field(summary: Summary, what: str) -> float:

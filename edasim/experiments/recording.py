@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..errors import ConfigurationError, UnknownNameError
+from ..brokers.calibration import calibrate
+from ..errors import ConfigurationError
 from ..kernel import times
 from ..scenarios import SingleQueue
 from ..services import load
+from .files import columns_of, path_of
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 COLUMNS = ("published_s", "started_s", "finished_s")
@@ -77,14 +79,12 @@ class Recording:
 
     @classmethod
     def read(cls, path: str | Path) -> Recording:
-        """Reads a CSV file (it may be compressed) with the columns `published_s`, `started_s` and `finished_s`."""
-        import pandas as pd
+        """Reads a CSV file (it may be compressed) with the columns `published_s`, `started_s` and `finished_s`.
 
-        table = pd.read_csv(path)
-        for column in COLUMNS:
-            if column not in table:
-                raise UnknownNameError(f"column in {Path(path).name}", column, [str(name) for name in table.columns])
-        return cls(*(table[column].to_numpy(dtype=float) for column in COLUMNS))
+        Raises:
+            EdasimError: a file that cannot be read, a column that is not there, or a cell that is no number.
+        """
+        return cls(*columns_of(path_of("path", path), COLUMNS))
 
     def __len__(self) -> int:
         return len(self.published_s)
@@ -98,11 +98,8 @@ class Recording:
     def handover_s(self, first_ratio: float = 0.5) -> float:
         """The mean time from one end to the next start, over the first part's messages that were waiting by then."""
         until = int(checks.check_ratio("first_ratio", first_ratio) * len(self))
-        gaps_s = self.started_s[1:until] - self.finished_s[: until - 1]
-        waiting = self.published_s[1:until] < self.finished_s[: until - 1]
-        if not waiting.any():
-            raise checks.refuse("first_ratio", first_ratio, "take a larger part; no message was waiting in this one")
-        return float(gaps_s[waiting].mean())
+        first = {name: getattr(self, name)[:until] for name in COLUMNS}
+        return calibrate(first, least_waiting=2).handover_s
 
     def scenario(self, handover_s: float = 0.0) -> SingleQueue:
         """The recorded arrivals and service times as a scenario with one server."""

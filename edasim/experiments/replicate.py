@@ -1,8 +1,6 @@
 """Replications: the same scenario with independent luck, a fixed number of times or until the interval is narrow.
 
-Follows: independent replications (SO-01); stopping by relative half-width, from at least 10 runs (SO-06). The rule
-looks only after the 10th run and then at the number that the runs so far call for, at most twice as many at a time:
-few looks, the same for every number of workers. Left out: stopping by a bound on time.
+Follows: independent replications (SO-01); the stopping rule is that of `stopping` (SO-06).
 """
 
 from __future__ import annotations
@@ -11,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import checks
-from ..theory import bonferroni_level, mean_interval, runs_needed
+from ..theory import bonferroni_level
 from ..theory.intervals import FEWEST_PILOT_RUNS
 from .gather import Gathered, gather, plan_of, tasks_of
 from .metrics import Metrics
 from .results import Provenance, Replications, results_of
+from .stopping import next_goal
 
 
 def replicate(
@@ -72,28 +71,25 @@ def until_precise(
     """As many runs as it takes until each metric's half-width is at most that share of its mean (0.05: ±5 %).
 
     It makes at least 10 runs and at most `most`; if these do not suffice, the result's notices say so. Several metrics
-    hold together with `joint_level` (Bonferroni). The other parameters are those of `replicate`.
+    hold together with `joint_level` (Bonferroni). An interval that decides when to stop holds the truth a little less
+    often than it says, 91 to 96 % instead of 95 % in our tests (`stopping` says more); for a picture of how it narrowed
+    hand `result.precision(relative_half_width)` to `viz.run_count_svg`. The other parameters are those of `replicate`.
     """
     wanted = checks.check_positive("relative_half_width", relative_half_width)
     most = checks.check_whole(FEWEST_PILOT_RUNS)("most", most)
     plan = plan_of(metrics, until_s, log)
     level = bonferroni_level(len(plan.measures), joint_level)
     tasks = tasks_of([scenario], range(most), seed)
-    gathered, made, goal = Gathered(), 0, FEWEST_PILOT_RUNS
-    while True:
+    gathered, made = Gathered(), 0
+    goal: int | None = FEWEST_PILOT_RUNS
+    while goal is not None:
         gather(tasks[made:goal], plan, workers=workers, journal=journal, into=gathered)
         made = goal
         (result,) = results_of([scenario], tasks, gathered, plan, Provenance.of(gathered, plan, seed))
         if gathered.stopped or result.n < FEWEST_PILOT_RUNS:
             return result
-        if all(mean_interval(values, level).relative_half_width <= wanted for values in result.values.values()):
-            return result
-        if made == most:
-            gathered.notice(f"the half-width is still above {100 * wanted:g} % of a mean after {most} runs")
-            (result,) = results_of([scenario], tasks, gathered, plan, Provenance.of(gathered, plan, seed))
-            return result
-        goal = min(most, 2 * made, max(made + 1, _needed(result, wanted, level)))
-
-
-def _needed(result: Replications, relative_half_width: float, level: float) -> int:
-    return max(runs_needed(values, relative_half_width, level) for values in result.values.values())
+        goal = next_goal(result.values.values(), wanted, level, made=made, most=most)
+    if any(interval.relative_half_width > wanted for interval in result.intervals(joint_level).values()):
+        gathered.notice(f"the half-width is still above {100 * wanted:g} % of a mean after {most} runs")
+        (result,) = results_of([scenario], tasks, gathered, plan, Provenance.of(gathered, plan, seed))
+    return result

@@ -23,6 +23,7 @@ from ..theory import Interval, PairedInterval, bonferroni_level, mean_interval, 
 from ..theory import runs_needed as theory_runs_needed
 from .gather import Gathered
 from .identity import house_version
+from .stopping import Precision, precision
 from .tasks import Plan, Task
 
 if TYPE_CHECKING:
@@ -166,6 +167,10 @@ class Replications:
     def runs_needed(self, relative_half_width: float, metric: str | None = None, level: float = 0.95) -> int:
         """How many runs would give a half-width of that share of the mean, judged from these (at least 10; SO-06)."""
         return theory_runs_needed(self.of(metric), relative_half_width, level=level)
+
+    def precision(self, relative_half_width: float, metric: str | None = None, level: float = 0.95) -> Precision:
+        """How the interval narrowed towards a half-width of that share of the mean, for `viz.run_count_svg`."""
+        return precision(self.of(metric), relative_half_width, level)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that stand for seeds, values and the runs' fingerprints; the same on every backend."""

@@ -22,6 +22,7 @@ from .. import checks, scenarios
 from ..errors import ConfigurationError, EdasimError
 from .compare import Comparison
 from .fields import cell, value_at
+from .files import path_of
 from .identity import told
 from .results import Failure, Provenance, Replications, fingerprint_of, with_provenance
 from .sweep import Sweep
@@ -45,7 +46,7 @@ def save(
     fields: Sequence[str] = (),
 ) -> Path:
     """Writes results of an experiment of that kind; returns the path."""
-    place = Path(path)
+    place = path_of("path", path)
     suffix = _suffix(place)
     about = {
         "format": FORMAT,
@@ -77,7 +78,7 @@ def load(path: str | Path) -> Result:
     Raises:
         ConfigurationError: no such file, not a results file of edasim, or one whose rows are not those that were saved.
     """
-    place = Path(path)
+    place = path_of("path", path)
     try:
         about, table = _read(place, _suffix(place))
         results = _results(about, table)

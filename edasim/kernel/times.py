@@ -25,6 +25,10 @@ from .streams import Draw, Numbers, in_blocks, split
 FINITE_VARIANCE_SHAPE = 2.0
 """A Pareto variable has a variance above this shape."""
 
+LEAST, MOST = 1e-12, 1e12
+"""What a mean in seconds, a rate per second or a variability may be: beyond, floating point numbers overflow, or no
+simulated time would ever pass."""
+
 SHOWN_VALUES = 6
 """A recording prints its values up to this many."""
 
@@ -55,14 +59,23 @@ def check_times(field: str, value: Any) -> Times:
     return value
 
 
+def check_moderate(field: str, value: Any) -> float:
+    """A positive number from `LEAST` to `MOST`; for `checks.checked`."""
+    what = f"a positive, finite number from {LEAST:g} to {MOST:g}"
+    return checks.number(field, value, low=LEAST, open_low=False, high=MOST, what=what)
+
+
 def check_above_one(field: str, value: Any) -> float:
-    """A finite number above 1; for `checks.checked`."""
-    return checks.number(field, value, low=1.0, open_low=True, what="a finite number above 1")
+    """A number above 1 and up to `MOST`; for `checks.checked`."""
+    return checks.number(
+        field, value, low=1.0, open_low=True, high=MOST, what=f"a finite number above 1, up to {MOST:g}"
+    )
 
 
 def check_one_or_more(field: str, value: Any) -> float:
-    """A finite number of at least 1; for `checks.checked`."""
-    return checks.number(field, value, low=1.0, open_low=False, what="a finite number of at least 1")
+    """A number from 1 to `MOST`; for `checks.checked`."""
+    what = f"a finite number of at least 1, up to {MOST:g}"
+    return checks.number(field, value, low=1.0, open_low=False, high=MOST, what=what)
 
 
 def check_recording(field: str, values: Any) -> tuple[float, ...]:
@@ -131,7 +144,7 @@ class Constant:
 class Exponential:
     """Memoryless times with mean `mean_s` > 0: what has passed says nothing about what remains."""
 
-    mean_s: float = checks.positive()
+    mean_s: float = checks.checked(check_moderate)
 
     @property
     def scv(self) -> float:
@@ -152,7 +165,7 @@ class Exponential:
 class Erlang:
     """The sum of `stages` equal exponential stages, `mean_s` > 0 altogether: steadier than exponential."""
 
-    mean_s: float = checks.positive()
+    mean_s: float = checks.checked(check_moderate)
     stages: int = checks.at_least(1)
 
     @property
@@ -174,8 +187,8 @@ class Erlang:
 class Gamma:
     """Gamma times with mean `mean_s` > 0 and any `scv` > 0; with scv = 1/n it is the Erlang of n stages."""
 
-    mean_s: float = checks.positive()
-    scv: float = checks.positive()
+    mean_s: float = checks.checked(check_moderate)
+    scv: float = checks.checked(check_moderate)
 
     def draws(self, rng: np.random.Generator) -> Draw:
         """Independent gamma times."""
@@ -197,7 +210,7 @@ class HyperExponential:
     [0.564, 4.436]
     """
 
-    mean_s: float = checks.positive()
+    mean_s: float = checks.checked(check_moderate)
     scv: float = checks.checked(check_one_or_more)
 
     @property
@@ -234,8 +247,8 @@ class HyperExponential:
 class LogNormal:
     """The exponential of a normal variable, with mean `mean_s` > 0 and `scv` > 0: skewed, never 0."""
 
-    mean_s: float = checks.positive()
-    scv: float = checks.positive()
+    mean_s: float = checks.checked(check_moderate)
+    scv: float = checks.checked(check_moderate)
 
     def draws(self, rng: np.random.Generator) -> Draw:
         """Independent lognormal times."""
@@ -255,7 +268,7 @@ class Pareto:
     `shape` > 1, or there is no mean; up to 2 the variance is infinite, and means over a run settle very slowly.
     """
 
-    mean_s: float = checks.positive()
+    mean_s: float = checks.checked(check_moderate)
     shape: float = checks.checked(check_above_one)
 
     @property
@@ -311,8 +324,8 @@ class Trace:
     @property
     def scv(self) -> float:
         """The variance of the recorded values over their squared mean (0 if all are 0)."""
-        values_s = np.array(self.values_s)
-        return float(np.var(values_s)) / self.mean_s**2 if self.mean_s > 0.0 else 0.0
+        mean_s = self.mean_s  # divided by it first, since squares of tiny or huge values would be 0 or infinite
+        return float(np.var(np.array(self.values_s) / mean_s)) if mean_s > 0.0 else 0.0
 
     def draws(self, rng: np.random.Generator) -> Draw:
         """The recorded values one by one; leaves `rng` untouched."""
@@ -344,7 +357,7 @@ def with_scv(mean_s: float, scv: float) -> Times:
     (Constant(value_s=1.0), Exponential(mean_s=1.0))
     """
     checks.check_non_negative("scv", scv)
-    checks.check_positive("mean_s", mean_s)
+    check_moderate("mean_s", mean_s)
     if scv == 0.0:
         return Constant(value_s=mean_s)
     if scv < 1.0:

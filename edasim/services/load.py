@@ -35,7 +35,7 @@ __all__ = [
 class Poisson(Endless):
     """Arrivals of many independent users: `rate_per_s` > 0, with exponential gaps."""
 
-    rate_per_s: float = checks.positive()
+    rate_per_s: float = checks.checked(times.check_moderate)
 
     @property
     def mean_per_s(self) -> float:
@@ -56,7 +56,7 @@ class Poisson(Endless):
 class Constant(Endless):
     """Arrivals like clockwork, `rate_per_s` > 0: the k-th (from 1) at exactly k / rate_per_s, so none at 0."""
 
-    rate_per_s: float = checks.positive()
+    rate_per_s: float = checks.checked(times.check_moderate)
 
     @property
     def mean_per_s(self) -> float:
@@ -86,6 +86,7 @@ class Renewal(Endless):
         """Gaps that are all 0 would never let time pass."""
         if self.gap.mean_s <= 0.0:
             raise checks.refuse("Renewal.gap", self.gap, "give gaps with a mean above 0")
+        times.check_moderate("Renewal.gap.mean_s", self.gap.mean_s)
 
     @property
     def mean_per_s(self) -> float:

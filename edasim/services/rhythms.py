@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checks
+from ..errors import ConfigurationError
 from ..kernel import streams, times
 from ..kernel.streams import Numbers
 from .arrivals import Endless
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 DAY_S = 86_400.0
+FEWEST_PER_CYCLE = 1e-3
+"""Arrivals per cycle of a `Bursty` load: with fewer it would switch thousands of times for every arrival."""
+MOST_PER_PERIOD = 1e11
+"""Arrivals per period of a `Diurnal` load: with more, nobody would live to see the rate rise from its lowest."""
+LEAST_SWING = 1e-3
+
+
+def check_rate_or_none(field: str, value: Any) -> float:
+    """0, or a rate from `times.LEAST` to `times.MOST`; for `checks.checked`."""
+    return checks.check_non_negative(field, value) and times.check_moderate(field, value)
 
 
 @checks.configuration
@@ -34,29 +45,36 @@ class Bursty(Endless):
     means, so that the process is stationary from 0 on.
     """
 
-    rate_low_per_s: float = checks.non_negative()
-    rate_high_per_s: float = checks.positive()
-    mean_low_s: float = checks.positive()
-    mean_high_s: float = checks.positive()
+    rate_low_per_s: float = checks.checked(check_rate_or_none)
+    rate_high_per_s: float = checks.checked(times.check_moderate)
+    mean_low_s: float = checks.checked(times.check_moderate)
+    mean_high_s: float = checks.checked(times.check_moderate)
 
     def check(self) -> None:
-        """The high rate is not below the low one."""
+        """The high rate is not below the low one, and some cycles of both have an arrival."""
         if self.rate_high_per_s < self.rate_low_per_s:
             remedy = f"give at least the low rate, {self.rate_low_per_s:g}"
             raise checks.refuse("Bursty.rate_high_per_s", self.rate_high_per_s, remedy)
+        per_cycle = self.rate_low_per_s * self.mean_low_s + self.rate_high_per_s * self.mean_high_s
+        if per_cycle < FEWEST_PER_CYCLE:
+            problem = f"Bursty has {per_cycle:.2g} arrivals per cycle of a low and a high rate"
+            remedy = f"give longer stays; switching this fast is load.Poisson(rate_per_s={self.mean_per_s:g})"
+            raise ConfigurationError(problem, field="Bursty.mean_high_s", value=self.mean_high_s, remedy=remedy)
 
     @classmethod
     def with_dispersion(cls, mean_per_s: float, dispersion: float, swing_ratio: float = 0.8) -> Bursty:
         """The load with this mean rate > 0 and this index of dispersion > 1 of counts over long windows.
 
-        The rates are the mean times 1 ± `swing_ratio` (above 0, at most 1), each held for equally long on average.
+        The rates are the mean times 1 ± `swing_ratio` (0.001 to 1), each held for equally long on average.
 
         >>> Bursty.with_dispersion(10.0, dispersion=5.0, swing_ratio=1.0)
         Bursty(rate_low_per_s=0.0, rate_high_per_s=20.0, mean_low_s=0.4, mean_high_s=0.4)
         """
-        mean = checks.check_positive("mean_per_s", mean_per_s)
+        mean = times.check_moderate("mean_per_s", mean_per_s)
         excess = times.check_above_one("dispersion", dispersion) - 1.0
-        swing = checks.number("swing_ratio", swing_ratio, low=0.0, open_low=True, high=1.0, what="a share up to 1")
+        swing = checks.number(
+            "swing_ratio", swing_ratio, low=LEAST_SWING, open_low=False, high=1.0, what="a share from 0.001 to 1"
+        )
         stay_s = excess / (mean * swing**2)
         low, high = mean * (1.0 - swing), mean * (1.0 + swing)
         return cls(rate_low_per_s=low, rate_high_per_s=high, mean_low_s=stay_s, mean_high_s=stay_s)
@@ -73,6 +91,7 @@ class Bursty(Endless):
 
     def dispersion(self, window_s: float = math.inf) -> float:
         """The variance over the mean of counts in windows of `window_s` > 0 seconds; 1 would be Poisson."""
+        window_s = window_s if window_s == math.inf else checks.check_positive("window_s", window_s)
         switching_per_s = 1.0 / self.mean_low_s + 1.0 / self.mean_high_s
         variance = self.high_ratio * (1.0 - self.high_ratio) * (self.rate_high_per_s - self.rate_low_per_s) ** 2
         relaxed = switching_per_s * window_s
@@ -144,10 +163,19 @@ class Diurnal(Endless):
     lasts `period_s` > 0, a day by default; the first peak is at `peak_at_s` >= 0.
     """
 
-    mean_per_s: float = checks.positive()
+    mean_per_s: float = checks.checked(times.check_moderate)
     peak_ratio: float = checks.checked(check_peak_ratio)
-    period_s: float = checks.positive(default=DAY_S)
+    period_s: float = checks.checked(times.check_moderate, default=DAY_S)
     peak_at_s: float = checks.non_negative(default=0.0)
+
+    def check(self) -> None:
+        """A period has a number of arrivals that somebody could simulate, and begins somewhere near the start."""
+        if self.peak_at_s > times.MOST:
+            raise checks.refuse("Diurnal.peak_at_s", self.peak_at_s, f"give at most {times.MOST:g}")
+        if self.mean_per_s * self.period_s > MOST_PER_PERIOD:
+            problem = f"Diurnal has {self.mean_per_s * self.period_s:.2g} arrivals per period"
+            remedy = f"give at most {MOST_PER_PERIOD:g}: fewer per second, or a shorter period"
+            raise ConfigurationError(problem, field="Diurnal.period_s", value=self.period_s, remedy=remedy)
 
     def rates_per_s(self, at_s: ArrayLike) -> Numbers:
         """The rate at one or many instants, as an array of the same shape."""

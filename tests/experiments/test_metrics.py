@@ -55,3 +55,12 @@ def test_the_error_names_what_there_is():
     assert "p95_wait_s" in caught.value.known
     with pytest.raises(ConfigurationError, match="log"):
         replicate(MM1, 2, "mail.done", log="none")
+
+
+@pytest.mark.parametrize("value", [None, "long", [1.0]])
+def test_a_function_that_returns_no_number_is_named(value):
+    def longest(run):
+        return value
+
+    with pytest.raises(ConfigurationError, match=r"what the metric 'longest' returned is .*; return a number"):
+        replicate(MM1, 2, longest)

@@ -230,3 +230,23 @@ def test_with_scv_goes_from_constant_to_bursty():
         times.with_scv(1.0, -1)
     with pytest.raises(ConfigurationError, match="mean_s is 0"):
         times.with_scv(0, 1.0)
+
+
+EXTREMES = [5e-324, 1e-308, 1e-13, 1e-12, 1.0, 1e12, 1e13, 1e154, 1e308]
+
+
+@pytest.mark.parametrize("scv", [1.0, 1.0 + 1e-15, 2.0, *EXTREMES[5:]])
+@pytest.mark.parametrize("mean_s", EXTREMES)
+@pytest.mark.parametrize("make", [times.HyperExponential, times.LogNormal, times.Gamma])
+def test_extreme_numbers_are_refused_or_give_finite_times(make, mean_s, scv):
+    if not times.LEAST <= mean_s <= times.MOST or scv > times.MOST:
+        with pytest.raises(ConfigurationError, match=r"1e-12 to 1e\+12|up to 1e\+12"):
+            make(mean_s=mean_s, scv=scv)
+        return
+    draw = make(mean_s=mean_s, scv=scv).draws(np.random.default_rng(1))
+    assert all(0.0 <= draw() < math.inf for _ in range(100))
+
+
+@pytest.mark.parametrize("value_s", [5e-324, 1e-200, 1e300])
+def test_the_variability_of_a_recording_survives_tiny_and_huge_values(value_s):
+    assert times.Trace(values_s=[value_s, value_s]).scv == 0.0

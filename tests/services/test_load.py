@@ -4,10 +4,12 @@ Statistical tests use fixed seeds; each has a false-alarm rate of 1e-5 (about 15
 """
 
 import collections
+import inspect
 import itertools
 import math
 import pickle
 import tracemalloc
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -428,6 +430,49 @@ def test_wrong_fields_are_refused_with_a_remedy(make, given_fields, message):
 def test_bursts_that_cannot_be_are_refused(numbers, message):
     with pytest.raises(ConfigurationError, match=message):
         load.Bursty.with_dispersion(*numbers)
+
+
+EXTREMES = [5e-324, 1e-308, 1e-12, 1.0, 1e12, 1e308]
+
+
+def diurnal(mean_per_s, period_s, peak_at_s):
+    return load.Diurnal(mean_per_s=mean_per_s, peak_ratio=2.0, period_s=period_s, peak_at_s=peak_at_s)
+
+
+@pytest.mark.parametrize("make", [load.Bursty.with_dispersion, load.Bursty, diurnal, load.Poisson, load.Constant])
+def test_extreme_numbers_are_refused_or_give_arrivals_at_once(make):
+    """Each field at each extreme, the others at 1 or at an extreme as well: no hang, no overflow, no division by 0."""
+    names = [f.name for f in fields(make)] if is_dataclass(make) else list(inspect.signature(make).parameters)
+    made = 0
+    for given_values in itertools.product(EXTREMES, repeat=len(names)):
+        try:
+            arriving = make(**dict(zip(names, given_values, strict=True)))
+        except ConfigurationError:
+            continue
+        made += 1
+        instants = np.array(arrivals(arriving, 3))
+        assert np.isfinite(instants).all()
+        assert (np.diff(instants) >= 0.0).all()
+        assert 0.0 < arriving.mean_per_s < math.inf
+    assert made > 0
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (
+            lambda: load.Bursty(rate_low_per_s=0.0, rate_high_per_s=1.0, mean_low_s=1.0, mean_high_s=1e-6),
+            "longer stays",
+        ),
+        (lambda: diurnal(1.0, 1e12, 0.0), "1e[+]12 arrivals per period"),
+        (lambda: diurnal(1.0, 1.0, 1e13), "peak_at_s is 10000000000000.0; give at most 1e[+]12"),
+        (lambda: load.Renewal(gap=times.Constant(value_s=1e-300)), "gap.mean_s is 1e-300"),
+        (lambda: BURSTY.dispersion(0.0), "window_s is 0.0"),
+    ],
+)
+def test_what_would_never_end_says_why(make, told):
+    with pytest.raises(ConfigurationError, match=told):
+        make()
 
 
 @pytest.mark.parametrize("value", [40.0, "poisson", load.Poisson, None])
