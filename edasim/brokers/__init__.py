@@ -1,7 +1,8 @@
 """Brokers: each true to itself, under its own words, with a small vocabulary in common (`base`).
 
 `memory` is a bus inside one process; `kafka`, `rabbitmq`, `activemq` and `nats` are rooms of their own, loaded at first
-use. `by_hand` lets your own SimPy process publish and receive with any of them. Left out: bytes on a wire, security.
+use. `by_hand` lets your own SimPy process publish and receive with any of them; `calibrate` reads a model's settings
+off a table of measured deliveries. Left out: bytes on a wire, security.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ _HOMES = {
     "Nats": "nats",
     "JetStream": "nats",
     "RabbitMQ": "rabbitmq",
+    "Calibration": "calibration",
+    "calibrate": "calibration",
 }
 
 __all__ = [
     "ActiveMQ",
+    "Calibration",
     "Capability",
     "JetStream",
     "Kafka",
@@ -34,6 +38,7 @@ __all__ = [
     "Overflow",
     "RabbitMQ",
     "Topology",
+    "calibrate",
     "require",
 ]
 

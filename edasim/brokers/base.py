@@ -96,7 +96,12 @@ class RunningBroker(Protocol):
     capabilities: frozenset[Capability]
 
 
-def require(broker: RunningBroker, needed: Iterable[Capability], who: str) -> None:
+def require(
+    broker: RunningBroker,
+    needed: Iterable[Capability],
+    who: str,
+    remedy: str = "choose a broker that can, or a scenario that does without",
+) -> None:
     """Raises `CapabilityError` unless `broker` can do all that `who` needs; to be called before the run."""
     missing = [capability for capability in needed if capability not in broker.capabilities]
     if missing:
@@ -105,7 +110,7 @@ def require(broker: RunningBroker, needed: Iterable[Capability], who: str) -> No
             f"{who} needs what {broker.name} cannot do: {lacks}",
             field="broker",
             value=broker.name,
-            remedy="choose a broker that can, or a scenario that does without",
+            remedy=remedy,
         )
 
 

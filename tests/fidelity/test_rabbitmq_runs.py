@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from edasim import Event, RabbitMQ, Service, Simulation, Source, load
+from edasim.brokers import calibrate
 from edasim.kernel import Run
 from edasim.kernel.runlog import DONE, running_number
 
@@ -51,10 +52,9 @@ def recorded(name: str) -> pd.DataFrame:
 
 
 def calibrated_s(measured: pd.DataFrame) -> float:
-    """The mean time from the end of one message to the start of the consumer's next that was published by then."""
-    half = measured[measured["started_s"] < measured["started_s"].median()].sort_values("started_s")
-    ended_s = half.groupby("consumer")["finished_s"].shift()
-    return float((half["started_s"] - ended_s)[half["published_s"] < ended_s].mean())
+    """The hand-over of the first half of the run."""
+    rows = measured.sort_values("started_s")
+    return calibrate(rows.head(len(rows) // 2)).handover_s
 
 
 def replay(name: str, prefetch: int, *, handover_s: float | None = None, kill_s: float | None = None) -> Replay:

@@ -1,7 +1,8 @@
 """The replicas of one partition: leader, in-sync set, high watermark, and what a failure loses.
 
 Follows apache/kafka 3.7, `Partition.scala`, `ReplicaManager.scala`, `PartitionChangeBuilder.java`: followers have a
-record `replication_s` after the leader; the high watermark is what all in-sync replicas have (KAF-32); a follower that
+record `replication_s` after the leader; the high watermark is what all in-sync replicas have (KAF-32), and stands still
+while they are fewer than `min.insync.replicas`, as since 3.7 (KAFKA-15583, KIP-966); a follower that
 is cut off leaves the set after `replica.lag.time.max.ms` (KAF-33), one that is down when the controller notices
 (`broker.session.timeout.ms`), and comes back when it has caught up. When the controller notices that the leader is
 down, the first in-sync replica that is up leads; what it lacks is gone (KAF-34). Without one the partition waits, or,
@@ -91,7 +92,7 @@ class Replicas:
         """A produce request arrives at the leader; the answer and the offset of the first record."""
         if not self.available:
             return Answer.NOT_LEADER, -1
-        if batch.acks is Acks.ALL and len(self.in_sync) < self.settings.min_in_sync:
+        if batch.acks is Acks.ALL and self.too_few:
             return Answer.NOT_ENOUGH_REPLICAS, -1
         if batch.sequence is not None:
             known = self._sequences.setdefault(batch.producer, [])
@@ -125,8 +126,15 @@ class Replicas:
         self._replicate(now_s)
 
     @property
+    def too_few(self) -> bool:
+        """Whether fewer replicas are in sync than `min.insync.replicas`, of which there are no more than replicas."""
+        return len(self.in_sync) < min(self.settings.min_in_sync, self.settings.replicas)
+
+    @property
     def high(self) -> int:
-        """The high watermark."""
+        """The high watermark; with too few replicas in sync it stays where it is."""
+        if self.too_few:
+            return self.log.high
         return min((self.reached[broker] for broker in self.in_sync), default=self.log.high)
 
     def _replicate(self, now_s: float) -> None:

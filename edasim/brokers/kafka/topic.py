@@ -65,7 +65,7 @@ class Topic:
         self._producers: dict[int, Producer] = {}
         self._direct = self._short_way()
         waits = settings.linger_s or settings.request_s or settings.replication_s
-        self._always_careful = bool(waits) or not kafka.cluster.well or settings.replicas < settings.min_in_sync
+        self._always_careful = bool(waits) or not kafka.cluster.well
         self.route: Callable[[float, Message], None] = self._carefully if self._always_careful else self._direct
         self._check_retention_later()
         self.sim.on_end(self._open_rows)
