@@ -47,7 +47,7 @@ def test_it_counts_prints_and_is_a_table() -> None:
         APPEND: [3, 1, 1], PUBLISH: [3, 0, 2], OUTBOX: [5, 0, 2], BOTH: [7, 0, 0],
     }  # fmt: skip
     assert list(found.table().columns) == ["dies", APPEND, PUBLISH, OUTBOX, BOTH]
-    assert str(found).splitlines()[2].split() == [*"orders: after append, before publish lost – – –".split()]
+    assert " ".join(str(found).splitlines()[2].split()) == "orders: after append, before publish lost – – –"
     gap = next(iter(found.fates[APPEND]))
     assert (gap.service, round(gap.at_s, 6)) == ("orders", 1.005)
     with pytest.raises(ConfigurationError, match="fate"):
@@ -59,7 +59,7 @@ def test_being_down_longer_changes_no_fate() -> None:
 
 
 def test_the_story_of_a_lost_order() -> None:
-    """It is stored at 1.010 s, the service dies at 1.015 s, comes back at 2.015 s, finds the order, and tells nobody."""
+    """Stored at 1.010 s; the service dies at 1.015 s, comes back at 2.015 s, finds the order, and tells nobody."""
     crash = failures.Crash(node="orders", at_s=1.015, down_s=1.0)
     run = sourced.one_order(writing=Writing.APPEND_FIRST, faults=[crash]).run()
     told = [(round(fact.time_s, 3), fact.subject, fact.detail.get("what", fact.kind)) for fact in run.fact_list]

@@ -87,7 +87,7 @@ def test_a_file_that_is_cut_short_beside_its_log_is_told_of(tmp_path: Path, shar
     assert store.verify() is None
 
 
-@pytest.mark.parametrize("body", ["null", "[]", "{}", "{", '{"data":7}', '{"data":[]}', '{"data":[1],"type":[]}'])
+@pytest.mark.parametrize("body", ["null", "[]", "{}", "{", '{"data":7}', '{"data":[]}'])
 def test_a_body_that_no_append_wrote_is_told_of_and_found(body: str) -> None:
     store = EventStore()
     store.append("a", [event(number=1)])

@@ -1,5 +1,7 @@
 """Old events in new shape (ES-06): chains, unknown versions, loops, losses, tolerant readers."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

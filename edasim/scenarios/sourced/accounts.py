@@ -80,6 +80,13 @@ def hasty_balance_view(version: int = 1) -> Projection:
     return Projection(name="balances", initial=0, apply=hasty_balance, types=MOVES, key=subject_of, version=version)
 
 
+def last_seen_view(when_s: Callable[[Event], float], version: int = 1) -> Projection:
+    """When each customer was last seen, in seconds since 1970, as `when_s(event)` says; a row per account."""
+    return Projection(
+        name="last seen", initial=0.0, apply=lambda _, event: when_s(event), key=subject_of, version=version
+    )  # fmt: skip
+
+
 def decide(eur: int, event: Event, overdraft_eur: int = 0) -> Event:
     """What follows from a wish to withdraw at a balance: paid out, if no more than `overdraft_eur` are then owed."""
     asked = int(event.data["eur"])

@@ -147,6 +147,17 @@ class Members(Scenario):
         return Event(type=MOVE_ASKED, subject=f"m-{number}", data={"city": city})
 
 
+def joined(*names: str) -> EventStore:
+    """A store in memory in which these people joined as "m-0", "m-1"…, and then moved; names and emails are sealed."""
+    store = EventStore(personal=PERSONAL, clock=lambda: 0.0)
+    for number, name in enumerate(names):
+        member, email = f"m-{number}", f"{name.lower().replace(' ', '.')}@example.org"
+        person = {"name": name, "email": email, "city": CITIES[number % len(CITIES)]}
+        moved = Event(type=MOVED, subject=member, data={"city": CITIES[(number + 1) % len(CITIES)]})
+        store.append(member, [Event(type=JOINED, subject=member, data=person), moved], actor=MEMBERS)
+    return store
+
+
 def members_by_city(view: View) -> dict[str, int]:
     """How many members live in each city, as the view knows."""
     found = dict.fromkeys(CITIES, 0)

@@ -92,7 +92,7 @@ class Effects:
     def restored(cls, told: dict[str, Any]) -> Effects:
         """What `saved` told."""
         made = cls(Receiving(told["receiving"]))
-        made._database.deserialize(told["image"])  # noqa: SLF001 - its own
+        made._database.deserialize(told["image"])
         return made
 
 
