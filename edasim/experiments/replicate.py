@@ -71,9 +71,9 @@ def until_precise(
     """As many runs as it takes until each metric's half-width is at most that share of its mean (0.05: ±5 %).
 
     It makes at least 10 runs and at most `most`; if these do not suffice, the result's notices say so. Several metrics
-    hold together with `joint_level` (Bonferroni). An interval that decides when to stop holds the truth a little less
-    often than it says, 91 to 96 % instead of 95 % in our tests (`stopping` says more); for a picture of how it narrowed
-    hand `result.precision(relative_half_width)` to `viz.run_count_svg`. The other parameters are those of `replicate`.
+    hold together with `joint_level` (Bonferroni). An interval that decides when to stop holds the truth less often
+    than it says, about 90 % instead of 95 % in our test (`stopping` says more). For a picture of how it narrowed, hand
+    `result.precision(relative_half_width)` to `viz.run_count_svg`. The other parameters are those of `replicate`.
     """
     wanted = checks.check_positive("relative_half_width", relative_half_width)
     most = checks.check_whole(FEWEST_PILOT_RUNS)("most", most)

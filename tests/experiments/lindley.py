@@ -1,7 +1,7 @@
 """M/M/1 without a simulation: the waits of `SingleQueue` by Lindley's recursion on the same random streams, vectorised.
 
-The waits are those of the plane to the last digits (test_coverage.py holds them together), at a fiftieth of the cost: so
-thousands of experiments can be made of them.
+The waits are those of the plane to the last digits (test_coverage.py holds them together), at a fiftieth of the cost,
+so that thousands of experiments can be made of them.
 """
 
 from __future__ import annotations
