@@ -8,7 +8,7 @@ receiving several messages at once.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import simpy
 
@@ -99,6 +99,9 @@ class Receive(simpy.Event):
 class Held:
     """One attempt to hand one message to your process, which holds it until it settles it, once."""
 
+    settled_twice: ClassVar[type[StateError]] = StateError
+    """The error for settling it again, by the broker's own name."""
+
     def __init__(self, subscription: Any, consumer: str, now_s: float, message: Message) -> None:
         self._subscription = subscription
         self._message = message
@@ -146,7 +149,7 @@ class Held:
 
     def _settle(self, how: str) -> None:
         if self._settled_as is not None:
-            raise StateError(
+            raise self.settled_twice(
                 f"this delivery of {self.event.id!r} was {self._settled_as} already",
                 field="delivery",
                 value=how,

@@ -77,6 +77,7 @@ class RunningMemoryBus:
     def __init__(self, configuration: MemoryBus, sim: Simulation) -> None:
         self.sim = sim
         self.name = configuration.name
+        sim.parts[self.name] = self
         self.capabilities = configuration.capabilities
         self._topics: dict[str, Topic] = {}
 

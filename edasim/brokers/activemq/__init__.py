@@ -9,7 +9,7 @@ docs/FIDELITY.md tell what is modelled and from which source.
 
 from .broker import ActiveMQ, RunningActiveMQ
 from .consumption import JMSDelivery
-from .errors import IllegalStateError, JMSError, ResourceAllocationError
+from .errors import IllegalStateError, JMSError, ResourceAllocationError, UnmatchedAcknowledgeError
 from .selector import Client, Selector, selector
 from .selector_tokens import InvalidSelectorError
 from .selector_values import MessageFormatError
@@ -29,5 +29,5 @@ __all__ = [
     "Acknowledge", "ActiveMQ", "Client", "DeadLetters", "DeliveryMode", "DestinationPolicy", "Expired",
     "IllegalStateError", "InvalidDestinationError", "InvalidSelectorError", "JMSDelivery", "JMSError",
     "MessageFormatError", "MessageOrder", "RedeliveryPolicy", "ResourceAllocationError", "RunningActiveMQ", "Selector",
-    "WhenFull", "destination_matches", "selector",
+    "UnmatchedAcknowledgeError", "WhenFull", "destination_matches", "selector",
 ]  # fmt: skip

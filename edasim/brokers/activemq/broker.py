@@ -151,6 +151,7 @@ class RunningActiveMQ:
         self.sim = sim
         self.configuration = configuration
         self.name = configuration.name
+        sim.parts[self.name] = self
         self.capabilities = configuration.capabilities
         self.is_down = False
         self.draw: Callable[[], float] = sim.streams.uniform(f"broker/{self.name}/redelivery")
@@ -210,7 +211,7 @@ class RunningActiveMQ:
 
         What is sent to several is copied to each.
         """
-        parts = [self._one(part.strip()) for part in checks.check_text("destination", names).split(",")]
+        parts = [self._one(part.strip()) for part in check_destination("destination", names).split(",")]
         if len(parts) == 1:
             return parts[0]
         entrances: dict[Entrance, None] = dict.fromkeys(entrance for part in parts for entrance in part.intakes)

@@ -18,7 +18,7 @@ from ..base import Message, Taker
 from ..by_hand import Delivery, Held, Receive
 from .consumer import Consumer
 from .dispatcher import Dispatcher
-from .errors import IllegalStateError
+from .errors import IllegalStateError, UnmatchedAcknowledgeError
 from .message import Entry
 from .selector import Client, Selector
 from .settings import Acknowledge, ConsumerSettings, RedeliveryPolicy
@@ -32,6 +32,8 @@ class JMSDelivery(Delivery):
 
     `reject` tells the broker at once that the message is poison. What else is settled with it depends on the mode.
     """
+
+    settled_twice = UnmatchedAcknowledgeError
 
     @property
     def redelivered(self) -> bool:

@@ -17,5 +17,13 @@ class ResourceAllocationError(JMSError):
     """A destination is full and sending fails rather than waits (JMS: ResourceAllocationException)."""
 
 
+class UnmatchedAcknowledgeError(JMSError):
+    """An acknowledgement of what the consumer does not hold any more.
+
+    The broker answers a JMS client "Unmatched acknowledge" (PrefetchSubscription.java) and a STOMP client "Unexpected
+    ACK received" (ProtocolConverter.java).
+    """
+
+
 class IllegalStateError(JMSError):
     """A client does what its session's mode forbids (JMS: IllegalStateException)."""

@@ -11,6 +11,14 @@ from .assignors import Strategy, assign, rebalance_rounds
 from .broker import ByType, KafkaWiring, RunningKafka
 from .by_hand import CommitFailedError, Record
 from .configuration import Acks, Cleanup, Commit, Isolation, Kafka, Keyless, OffsetReset
+from .errors import (
+    InconsistentGroupProtocolError,
+    InvalidOffsetError,
+    InvalidReplicationFactorError,
+    OffsetOutOfRangeError,
+    TopicExistsError,
+    UnknownTopicOrPartitionError,
+)
 from .group import Group
 from .partitioner import (
     BatchStickyPartitioner,
@@ -34,13 +42,17 @@ __all__ = [
     "CommitFailedError",
     "DeliveryTimeoutError",
     "Group",
+    "InconsistentGroupProtocolError",
+    "InvalidOffsetError",
     "InvalidPartitionsError",
+    "InvalidReplicationFactorError",
     "InvalidTopicError",
     "Isolation",
     "Kafka",
     "KafkaWiring",
     "Keyless",
     "NoOffsetForPartitionError",
+    "OffsetOutOfRangeError",
     "OffsetReset",
     "Producer",
     "ProducerFencedError",
@@ -50,7 +62,9 @@ __all__ = [
     "Strategy",
     "Stuck",
     "Topic",
+    "TopicExistsError",
     "TransactionError",
+    "UnknownTopicOrPartitionError",
     "assign",
     "consistent_partition_for",
     "murmur2",

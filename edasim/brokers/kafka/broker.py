@@ -14,6 +14,7 @@ from ..by_hand import publish
 from ..topology import Topology
 from .cluster import Cluster
 from .configuration import Cleanup, Kafka, OffsetReset
+from .errors import InconsistentGroupProtocolError, TopicExistsError
 from .group import Group
 from .keys import Partitioner
 from .producer import Producer
@@ -28,6 +29,7 @@ class RunningKafka:
         self.configuration = configuration
         self.sim = sim
         self.name = configuration.name
+        sim.parts[self.name] = self
         self.capabilities = configuration.capabilities
         self.topics: dict[str, Topic] = {}
         self.groups: dict[str, Group] = {}
@@ -49,7 +51,7 @@ class RunningKafka:
         """
         if check_topic("topic", name) in self.topics:
             if partitioner is not None or settings:
-                raise ConfigurationError(
+                raise TopicExistsError(
                     f"topic {name!r} exists already",
                     field="topic",
                     value=name,
@@ -76,6 +78,7 @@ class RunningKafka:
         if known is not None:
             if known.topics == tuple(topic.name for topic in topics) and not settings and skip_after is None:
                 return known
+            self._refuse_other_protocol(known, settings)
             raise ConfigurationError(
                 f"group {name!r} exists already, and reads {', '.join(known.topics)}",
                 field="group",
@@ -92,6 +95,17 @@ class RunningKafka:
         )
         self.groups[name] = made
         return made
+
+    def _refuse_other_protocol(self, known: Group, settings: dict[str, Any]) -> None:
+        """Members of a group must share an assignor; those of a cooperative and of an eager one cannot meet."""
+        asked = with_wishes(self.configuration, settings).assignor
+        if "assignor" in settings and asked is not known.settings.assignor:
+            raise InconsistentGroupProtocolError(
+                f"group {known.name!r} shares partitions by {known.settings.assignor.value}, and not by {asked.value}",
+                field="assignor",
+                value=asked.value,
+                remedy="give all members of a group the same assignor, or this one another group",
+            )
 
     def producer(self, name: str, *, transactional_id: str | None = None, **settings: Any) -> Producer:
         """A producer of your own, with `settings` (fields of `Kafka`) for it alone.

@@ -1,6 +1,6 @@
 """The brokers of a cluster: which are up, which can follow, and when the controller notices.
 
-Follows apache/kafka 3.7 in KRaft mode: the controller fences a broker that it has not heard of for
+Follows apache/kafka 3.9 in KRaft mode: the controller fences a broker that it has not heard of for
 `broker.session.timeout.ms` (9 s). Left out: controllers that fail, racks, orderly shutdown.
 """
 

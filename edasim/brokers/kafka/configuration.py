@@ -1,6 +1,6 @@
 """The settings of Kafka that are modelled, by the names of the product with units, and with its defaults.
 
-Follows apache/kafka 3.7: `ConsumerConfig.java`, `ProducerConfig.java`, `TopicConfig.java`, `GroupCoordinatorConfig`
+Follows apache/kafka 3.9: `ConsumerConfig.java`, `ProducerConfig.java`, `TopicConfig.java`, `GroupCoordinatorConfig`
 (`group.initial.rebalance.delay.ms`), `ReplicationConfigs` (`replica.lag.time.max.ms`), `KRaftConfigs`
 (`broker.session.timeout.ms`). Left out: everything about bytes on the wire, security and quotas.
 """
@@ -15,6 +15,7 @@ from ...errors import ConfigurationError
 from ...kernel import Simulation
 from ..base import Capability
 from .assignors import Strategy
+from .errors import InvalidReplicationFactorError
 from .partitioner import check_partitions
 
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ class Kafka:
     def check(self) -> None:
         """What the product refuses at start."""
         if self.replicas > self.brokers:
-            raise _refused("replicas", self.replicas, f"there are only {self.brokers} brokers")
+            remedy = f"there are only {self.brokers} brokers"
+            raise InvalidReplicationFactorError(
+                f"Kafka.replicas is {self.replicas!r}", field="Kafka.replicas", value=self.replicas, remedy=remedy
+            )
         if self.heartbeat_s >= self.session_timeout_s:
             raise _refused("heartbeat_s", self.heartbeat_s, "give less than session_timeout_s; a third is usual")
         if self.idempotence and self.in_flight > 5:

@@ -1,6 +1,6 @@
 """The group coordinator: who is a member, which generation it is, and when partitions are assigned anew.
 
-Follows the classic protocol in apache/kafka 3.7, `GroupCoordinator.scala`, `GroupMetadata.scala`, `DelayedJoin.scala`:
+Follows the classic protocol in apache/kafka 3.9, `GroupCoordinator.scala`, `GroupMetadata.scala`, `DelayedJoin.scala`:
 the first join of an empty group waits `group.initial.rebalance.delay.ms`, and as long again if more members came in the
 meantime and it is the group's first generation (KAF-17); any other rebalance waits until all members have joined
 again, at most the rebalance timeout, which is the members' `max.poll.interval.ms` (KAF-12). Members hear of a rebalance

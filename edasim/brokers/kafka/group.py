@@ -4,7 +4,7 @@ A node of a service is a member; its slots are the member's takers (`member`). T
 (`claims`), and a coordinator says who reads which (`coordinator`). A record that a handler refuses is read again at
 once, for ever, or up to `skip_after` attempts: the broker knows neither refusal nor dead letters, so meanwhile its
 partition stands still (KAF-25). A crashed node falls silent; what it had not committed is read again by whoever gets
-its partitions (KAF-19). Follows apache/kafka 3.7 as said in those modules. Left out: several groups' subscriptions
+its partitions (KAF-19). Follows apache/kafka 3.9 as said in those modules. Left out: several groups' subscriptions
 under one name, patterns of topics.
 """
 

@@ -3,7 +3,7 @@
 An offset counts records and control markers of transactions, grows by one and is never used again (KAF-05). Readers see
 records below the high watermark, the offset that all in-sync replicas have (KAF-32); those that read committed records
 only stop at the first record of the oldest open transaction and pass over aborted ones (KAF-29). Old segments are
-deleted or compacted by `retention` (KAF-35, KAF-36). Follows apache/kafka `UnifiedLog.java`, `LogCleaner.java`.
+deleted or compacted by `retention` (KAF-35, KAF-36). Follows apache/kafka `UnifiedLog.scala`, `LogCleaner.scala`.
 Left out: bytes, indexes, the log of each follower (a follower is known by how far it has come).
 """
 

@@ -1,6 +1,6 @@
 """A member of a group: the consumer client that polls, works through what it polled, commits, and joins again.
 
-Follows the Java consumer of apache/kafka 3.7 (`KafkaConsumer`, `ConsumerCoordinator.java`, `AbstractCoordinator.java`,
+Follows the Java consumer of apache/kafka 3.9 (`KafkaConsumer`, `ConsumerCoordinator.java`, `AbstractCoordinator.java`,
 `Fetcher.java`): heartbeats go on in the background, but what they tell is acted upon in the next poll only. A poll
 returns at most `max.poll.records` (KAF-23), those that came first; between partitions Kafka promises no order.
 Automatic commits happen in poll, every `auto.commit.interval.ms`, of all that earlier polls returned (KAF-20).

@@ -2,7 +2,7 @@
 
 The offsets belong to the group and the partition, never to a member (KAF-19). Without a valid one `auto.offset.reset`
 decides (KAF-21). Those of a group that stays empty for `offsets.retention.minutes` are forgotten (KAF-22). Follows
-apache/kafka 3.7, `OffsetFetcher.java`, `SubscriptionState.java`, `GroupMetadataManager.scala`. Left out: metadata with
+apache/kafka 3.9, `OffsetFetcher.java`, `SubscriptionState.java`, `GroupMetadataManager.scala`. Left out: metadata with
 a commit, leader epochs.
 """
 
@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ...errors import ConfigurationError, StateError, UnknownNameError
+from ... import checks
+from ...errors import StateError
 from ...kernel import Simulation
 from ...kernel.runlog import DROPPED, EXPIRED, FILTERED, NEVER, QUEUED, pack_row
 from ..base import Message
 from .assignors import TopicPartition
 from .claims import Claim, Place
 from .configuration import Commit, Isolation, Kafka, OffsetReset
+from .errors import InvalidOffsetError, OffsetOutOfRangeError, UnknownTopicOrPartitionError
 from .log import PartitionLog
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .member import Member
 
 
-class NoOffsetForPartitionError(StateError):
+class NoOffsetForPartitionError(InvalidOffsetError):
     """A group without a valid committed offset may not choose one (Kafka: NoOffsetForPartitionException)."""
 
 
@@ -53,7 +55,7 @@ class Places:
     def __getitem__(self, key: TopicPartition) -> Place:
         if key not in self._places:
             known = [f"{topic}-{number}" for topic, number in self._places]
-            raise UnknownNameError("partition", f"{key[0]}-{key[1]}", known, at_s=float(self.sim.env.now))
+            raise UnknownTopicOrPartitionError("partition", f"{key[0]}-{key[1]}", known, float(self.sim.env.now))
         return self._places[key]
 
     def grant(self, now_s: float, member: Member, key: TopicPartition) -> Claim:
@@ -88,7 +90,8 @@ class Places:
     def _reset(self, now_s: float, place: Place, why: str) -> int:
         reset, log = self.settings.auto_offset_reset, place.log
         if reset is OffsetReset.NONE:
-            raise NoOffsetForPartitionError(
+            error = NoOffsetForPartitionError if place.committed is None else OffsetOutOfRangeError
+            raise error(
                 f"group {self.group!r} has no valid offset for {log.topic}-{log.number}: {why}",
                 field="auto_offset_reset",
                 value=reset.value,
@@ -172,8 +175,9 @@ class Places:
     def _check_offset(self, place: Place, offset: int) -> int:
         log = place.log
         remedy = f"give an offset from {log.base} to {log.end}"
-        if type(offset) is not int or not log.base <= offset <= log.end:
-            raise ConfigurationError(f"offset is {offset!r}", field="offset", value=offset, remedy=remedy)
+        if not log.base <= checks.check_whole(0)("offset", offset) <= log.end:
+            at_s = float(self.sim.env.now)
+            raise OffsetOutOfRangeError(f"offset is {offset!r}", field="offset", value=offset, remedy=remedy, at_s=at_s)
         return offset
 
     def _emptied(self, now_s: float) -> None:

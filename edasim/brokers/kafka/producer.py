@@ -1,6 +1,6 @@
 """Producers: batches, linger, acknowledgements, retries, idempotence and transactions.
 
-Follows the Java producer of apache/kafka 3.7 (`RecordAccumulator.java`, `Sender.java`, `TransactionManager.java`):
+Follows the Java producer of apache/kafka 3.9 (`RecordAccumulator.java`, `Sender.java`, `TransactionManager.java`):
 records of a partition gather in a batch until it is full or `linger.ms` is over; up to `in_flight` requests of a
 partition are on their way at once; a refused or unanswered one is sent again after `retry.backoff.ms`, ahead of what
 waits, until `delivery.timeout.ms` is over (KAF-31). So retries can reorder (KAF-04), unless the producer is idempotent:
@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ... import checks
 from ...errors import StateError
 from ...events import Event
 from ...kernel.runlog import EXPIRED, PUBLISHER_BITS
@@ -290,7 +291,8 @@ class Producer:
         """These offsets of a group are committed with the transaction, or not at all."""
         if self.transaction is None:
             raise self._wrong("send_offsets", "begin a transaction first")
-        self._offsets += [(group.places[key], offset) for key, offset in offsets.items()]
+        whole = checks.check_whole(0)
+        self._offsets += [(group.places[key], whole("offset", offset)) for key, offset in offsets.items()]
 
     def commit(self) -> simpy.Event:
         """Commits the transaction: triggers when all its records are stored and it is visible."""

@@ -1,6 +1,6 @@
 """The replicas of one partition: leader, in-sync set, high watermark, and what a failure loses.
 
-Follows apache/kafka 3.7, `Partition.scala`, `ReplicaManager.scala`, `PartitionChangeBuilder.java`: followers have a
+Follows apache/kafka 3.9, `Partition.scala`, `ReplicaManager.scala`, `PartitionChangeBuilder.java`: followers have a
 record `replication_s` after the leader; the high watermark is what all in-sync replicas have (KAF-32), and stands still
 while they are fewer than `min.insync.replicas`, as since 3.7 (KAFKA-15583, KIP-966); a follower that
 is cut off leaves the set after `replica.lag.time.max.ms` (KAF-33), one that is down when the controller notices

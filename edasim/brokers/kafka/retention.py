@@ -1,9 +1,9 @@
 """What is thrown away of a log: whole old segments (delete), or all but the last record of each key (compact).
 
-Pure functions of a log's records. Follows apache/kafka 3.7: `UnifiedLog.java` (a segment is closed when it is full or
+Pure functions of a log's records. Follows apache/kafka 3.9: `UnifiedLog.scala` (a segment is closed when it is full or
 old enough; it is deleted when its youngest record is older than `retention.ms`, or when the rest alone is still as
 large as `retention.bytes`, whether anybody has read it or not; the segment in use goes only when all of it is too old,
-KAF-35) and `LogCleaner.java` (the segment in use is never cleaned; a tombstone stays for `delete.retention.ms`,
+KAF-35) and `LogCleaner.scala` (the segment in use is never cleaned; a tombstone stays for `delete.retention.ms`,
 KAF-36). Left out: `min.cleanable.dirty.ratio` and `min.compaction.lag.ms`: every check cleans.
 """
 

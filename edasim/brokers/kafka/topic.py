@@ -12,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ... import checks
-from ...errors import ConfigurationError, UnknownNameError
+from ...errors import ConfigurationError
 from ...events import Event
 from ...kernel.runlog import DROPPED, EXPIRED, FILTERED, NEVER, PUBLISHER_BITS, pack_row
 from ..base import Message, event_of
 from ..by_hand import publish
 from .configuration import Cleanup, Kafka
+from .errors import UnknownTopicOrPartitionError
 from .group import Group
 from .keys import Keys, Partitioner
 from .log import PartitionLog
-from .partitioner import check_partitions
+from .partitioner import InvalidPartitionsError, check_partitions
 from .producer import Producer
 from .replication import Replicas
 from .retention import Segment, new_start, segments_of, superseded
@@ -130,7 +130,8 @@ class Topic:
     def add_partitions(self, total: int) -> None:
         """Grows to `total` partitions; keys may go elsewhere from now on, and groups see it with their metadata."""
         if check_partitions("total", total) <= self.partitions:
-            raise checks.refuse("total", total, f"{self.name!r} has {self.partitions} partitions, and can only grow")
+            remedy = f"{self.name!r} has {self.partitions} partitions, and can only grow"
+            raise InvalidPartitionsError(f"total is {total!r}", field="total", value=total, remedy=remedy)
         first = self.partitions
         for number in range(first, total):
             self.logs.append(PartitionLog(self.name, number))
@@ -150,7 +151,8 @@ class Topic:
     def read(self, partition: int, *, from_offset: int = 0) -> list[tuple[int, Message]]:
         """All records of a partition from an offset on, with their offsets; reading changes nothing (KAF-37)."""
         if not 0 <= partition < self.partitions:
-            raise UnknownNameError(f"partition of topic {self.name!r}", partition, map(str, range(self.partitions)))
+            known = map(str, range(self.partitions))
+            raise UnknownTopicOrPartitionError(f"partition of topic {self.name!r}", partition, known)
         return list(self.logs[partition].numbered(from_offset))
 
     def on_settled(self, tell: Callable[[float, Message], None]) -> None:

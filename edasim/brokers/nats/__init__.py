@@ -6,7 +6,14 @@ simulation: `subjects` and `overlap` (names, wildcards, matching), `settings`, `
 """
 
 from .core import Nats, RunningNats
-from .errors import JetStreamError, NoRespondersError, RequestTimeoutError
+from .errors import (
+    ConsumerNotFoundError,
+    JetStreamError,
+    MessageAlreadyAcknowledgedError,
+    NoRespondersError,
+    RequestTimeoutError,
+    StreamNotFoundError,
+)
 from .jetstream import JetStream, RunningJetStream
 from .settings import (
     AckPolicy,
@@ -30,8 +37,10 @@ from .subjects import (
 )
 
 __all__ = [
-    "AckPolicy", "AckSending", "ConsumerSettings", "DeliverPolicy", "Discard", "InvalidPublishSubjectError",
-    "InvalidSubjectError", "JetStream", "JetStreamError", "Nats", "NoRespondersError", "PublishAck", "ReplayPolicy",
-    "RequestTimeoutError", "Retention", "RunningJetStream", "RunningNats", "SlowConsumer", "Storage", "Stream",
-    "StreamSettings", "check_pattern", "check_publish_subject", "subject_matches",
+    "AckPolicy", "AckSending", "ConsumerNotFoundError", "ConsumerSettings", "DeliverPolicy", "Discard",
+    "InvalidPublishSubjectError",
+    "InvalidSubjectError", "JetStream", "JetStreamError", "MessageAlreadyAcknowledgedError", "Nats",
+    "NoRespondersError", "PublishAck", "ReplayPolicy", "RequestTimeoutError", "Retention", "RunningJetStream",
+    "RunningNats", "SlowConsumer", "Storage", "Stream", "StreamNotFoundError", "StreamSettings", "check_pattern", "check_publish_subject",
+    "subject_matches",
 ]  # fmt: skip

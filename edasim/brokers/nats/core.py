@@ -77,6 +77,7 @@ class RunningNats:
         self.sim = sim
         self.configuration = configuration
         self.name: str = configuration.name
+        sim.parts[self.name] = self
         self.capabilities: frozenset[Capability] = configuration.capabilities
         self.settled: list[Callable[[float, Message], None]] = []
         self.version = 0

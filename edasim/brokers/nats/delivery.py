@@ -13,6 +13,7 @@ from ...errors import HandlerError
 from ...events import Event
 from ...kernel.runlog import DONE, DROPPED, FAILED, REQUEUED
 from ..by_hand import Held
+from .errors import MessageAlreadyAcknowledgedError
 
 
 class CoreDelivery(Held):
@@ -45,6 +46,8 @@ class CoreDelivery(Held):
 
 class JetStreamDelivery(Held):
     """A message of a JetStream consumer; its ack wait runs."""
+
+    settled_twice = MessageAlreadyAcknowledgedError
 
     def ack(self) -> None:
         """The work is done. A client that fetches batches may send this with its next fetch only."""

@@ -5,7 +5,9 @@ Follows nats-io/nats-server `server/errors.json` (codes and descriptions) and do
 
 from __future__ import annotations
 
-from ...errors import StateError
+from collections.abc import Iterable
+
+from ...errors import StateError, UnknownNameError
 
 
 class NoRespondersError(StateError):
@@ -14,6 +16,30 @@ class NoRespondersError(StateError):
 
 class RequestTimeoutError(StateError):
     """A request that nobody answered in time."""
+
+
+class MessageAlreadyAcknowledgedError(StateError):
+    """A message that was acknowledged, refused or terminated before (nats-io/nats.py: MsgAlreadyAckdError)."""
+
+
+class StreamNotFoundError(UnknownNameError):
+    """A stream that does not exist (nats-io/nats-server: JSStreamNotFoundErr)."""
+
+    code = 10059
+
+    def __init__(self, name: str, known: Iterable[str], at_s: float | None = None) -> None:
+        super().__init__("stream", name, known, at_s)
+        self.args = (name, self.known, at_s)
+
+
+class ConsumerNotFoundError(UnknownNameError):
+    """A consumer that its stream does not have (nats-io/nats-server: JSConsumerNotFoundErr)."""
+
+    code = 10014
+
+    def __init__(self, stream: str, name: str, known: Iterable[str], at_s: float | None = None) -> None:
+        super().__init__(f"consumer of stream {stream!r}", name, known, at_s)
+        self.args = (stream, name, self.known, at_s)
 
 
 class JetStreamError(StateError):

@@ -11,14 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from ... import checks
-from ...errors import UnknownNameError
 from ...events import Event
 from ...kernel import Simulation
 from ..base import Capability, Message
 from ..by_hand import publish
 from ..topology import Topology
 from .core import RunningNats
-from .errors import JetStreamError, no_stream
+from .errors import JetStreamError, StreamNotFoundError, no_stream
 from .key_value import KeyValue
 from .overlap import first_overlap
 from .settings import SlowConsumer, StreamSettings, check_waits
@@ -131,9 +130,9 @@ class RunningJetStream(RunningNats):
         return made
 
     def find_stream(self, name: str) -> Stream:
-        """The stream of that name; `UnknownNameError` if there is none."""
+        """The stream of that name; `StreamNotFoundError` if there is none."""
         if name not in self._streams:
-            raise UnknownNameError("stream", name, self._streams, at_s=self.sim.env.now)
+            raise StreamNotFoundError(name, self._streams, at_s=float(self.sim.env.now))
         return self._streams[name]
 
     def key_value(self, bucket: str, *, history: int = 1) -> KeyValue:

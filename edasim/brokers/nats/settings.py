@@ -18,6 +18,7 @@ from .overlap import first_overlap
 from .subjects import check_pattern
 
 _NOT_IN_NAMES = " \t\r\n.*>/\\"
+LONGEST_NAME_BYTES = 255
 
 
 class SlowConsumer(enum.Enum):
@@ -88,11 +89,13 @@ class AckSending(enum.Enum):
 
 
 def check_name(field: str, value: Any) -> str:
-    """A name of a stream or consumer: no blank, dot, wildcard or slash."""
+    """A name of a stream or consumer: no blank, dot, wildcard or slash, and at most 255 bytes (JSMaxNameLen)."""
     name = checks.check_text(field, value)
     wrong = sorted({letter for letter in name if letter in _NOT_IN_NAMES})
     if wrong:
         raise checks.refuse(field, value, f"leave out {' '.join(map(repr, wrong))}")
+    if len(name.encode()) > LONGEST_NAME_BYTES:
+        raise checks.refuse(field, value, f"give at most {LONGEST_NAME_BYTES} bytes")
     return name
 
 

@@ -18,11 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ... import checks
-from ...errors import ConfigurationError, UnknownNameError
+from ...errors import ConfigurationError
 from ...kernel.runlog import DROPPED, EXPIRED, NEVER, QUEUED, pack_row
 from ..base import Message
 from .consumer import Consumer
 from .errors import (
+    ConsumerNotFoundError,
     JetStreamError,
     maximum_messages,
     maximum_messages_per_subject,
@@ -328,9 +329,9 @@ class Stream:
         return self._new(f"ordered-{self._numbered}", wishes, partial(in_order, limit=limit))
 
     def find_consumer(self, name: str) -> Consumer:
-        """The consumer of that name; `UnknownNameError` if there is none."""
+        """The consumer of that name; `ConsumerNotFoundError` if there is none."""
         if name not in self.consumers:
-            raise UnknownNameError(f"consumer of stream {self.name!r}", name, self.consumers, at_s=self.sim.env.now)
+            raise ConsumerNotFoundError(self.name, name, self.consumers, at_s=float(self.sim.env.now))
         return self.consumers[name]
 
     def delete_consumer(self, name: str) -> None:

@@ -41,6 +41,7 @@ class RunningRabbitMQ:
         self.configuration = configuration
         self.sim = sim
         self.name = configuration.name
+        sim.parts[self.name] = self
         self.capabilities = configuration.capabilities
         self.is_up = True
         self.flows = True

@@ -19,6 +19,7 @@ from ...errors import StateError
 from ...kernel.runlog import DONE, DROPPED, FAILED, IN_FLIGHT, NEVER, QUEUED, REQUEUED, pack_row
 from ..base import Message, Taker
 from ..by_hand import Held, Receive
+from .errors import PreconditionFailedError
 
 if TYPE_CHECKING:
     from .broker import RunningRabbitMQ
@@ -261,6 +262,8 @@ class StreamConsumption:
 
 class StreamDelivery(Held):
     """One message read from a stream, at its `offset`; `ack` asks for one more and lets the stored offset move on."""
+
+    settled_twice = PreconditionFailedError
 
     _subscription: StreamConsumption
 

@@ -3,7 +3,7 @@
 import pytest
 
 from edasim import Event, Kafka, Service, Simulation, Source, load, times
-from edasim.brokers.kafka import CommitFailedError, NoOffsetForPartitionError
+from edasim.brokers.kafka import CommitFailedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from edasim.errors import ConfigurationError, StateError, UnknownNameError
 
 QUICK = {"auto_offset_reset": "earliest", "initial_rebalance_delay_s": 0.0}
@@ -281,7 +281,7 @@ def test_what_kafka_would_refuse_is_refused_in_its_words():
     story.work()
     story.publish(2)
     story.sim.run()
-    with pytest.raises(ConfigurationError, match="from 0 to 2"):
+    with pytest.raises(OffsetOutOfRangeError, match="from 0 to 2"):
         story.group.seek("t", 0, 3)
     with pytest.raises(UnknownNameError, match="t-7"):
         story.group.seek("t", 7, 0)
