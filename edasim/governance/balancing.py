@@ -209,3 +209,27 @@ class _PowerOfChoices(Balancer):
             if active[other] < active[best]:
                 best = other
         return best
+
+
+def mean_response(load: float, choices: int = 2) -> float:
+    """The mean response in service times of many equal servers if each call takes the best of so many drawn at random.
+
+    The limit for infinitely many servers with exponential services and Poisson arrivals at `load` in [0, 1): the sum of
+    load ** ((choices ** i - choices) / (choices - 1)) over i from 1 on (M. Mitzenmacher, The Power of Two Choices in
+    Randomized Load Balancing, 2001). One choice is M/M/1.
+
+    >>> round(mean_response(0.95, choices=1), 6), round(mean_response(0.95), 3)
+    (20.0, 3.383)
+    """
+    load = checks.number("load", load, low=0.0, open_low=False, high=1.0, what="a load of at least 0 and below 1")
+    choices = checks.check_whole(1)("choices", choices)
+    if load == 1.0:
+        raise checks.refuse("load", load, "give a load below 1")
+    if choices == 1:
+        return 1.0 / (1.0 - load)
+    response, exponent, level = 0.0, 0, 1
+    while (term := load**exponent) > 1e-18:
+        response += term
+        level *= choices
+        exponent += level
+    return response

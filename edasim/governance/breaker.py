@@ -116,6 +116,12 @@ class CircuitBreaker:
         return Circuit(self, now_s, told)
 
 
+HYSTRIX = CircuitBreaker(
+    window=Window.TIME, window_size=10, minimum_calls=20, open_s=5.0, permitted_half_open_calls=1, slow_call_s=86_400.0
+)
+"""The defaults of Hystrix 1.5 (history, GV-11): 20 calls in 10 s, 50 %, 5 s of sleep, one probe."""
+
+
 class Circuit:
     """The state of one circuit breaker. Its answers depend on what it was asked and told, and on nothing else.
 
@@ -128,6 +134,7 @@ class Circuit:
         "_needed",
         "_open_until_s",
         "_permits",
+        "_slow_call_s",
         "_told",
         "_window",
         "configuration",
@@ -142,6 +149,7 @@ class Circuit:
         self.refused = 0
         self.times_opened = 0
         self._told = told
+        self._slow_call_s = configuration.slow_call_s
         self._permits = 0
         self._open_until_s = self._half_open_until_s = math.inf
         self._needed = configuration.calls_needed
@@ -195,22 +203,23 @@ class Circuit:
     def record(self, now_s: float, ok: bool, duration_s: float = 0.0) -> None:
         """Counts a call that ended at `now_s`, and opens or closes the circuit if that decides it."""
         state = self.state
-        if state is State.FORCED_OPEN or state is State.DISABLED:
-            return
-        if state is not State.CLOSED and state is not State.METRICS_ONLY:
+        if state is not State.CLOSED:
+            if state is State.FORCED_OPEN or state is State.DISABLED:
+                return
             self.advance(now_s)
             state = self.state
-        configuration, window = self.configuration, self._window
-        window.record(now_s, not ok, duration_s > configuration.slow_call_s)
+        window = self._window
+        window.record(now_s, not ok, duration_s > self._slow_call_s)
         calls = window.calls
-        if calls < self._needed or state is State.OPEN or state is State.METRICS_ONLY:
+        if calls < self._needed or (state is not State.CLOSED and state is not State.HALF_OPEN):
             return
-        if (
-            window.failed / calls >= configuration.failure_rate_ratio
-            or window.slow / calls >= configuration.slow_call_rate_ratio
-        ):
-            self._enter(now_s, State.OPEN)
-        elif state is State.HALF_OPEN:
+        if window.failed or window.slow:
+            settings = self.configuration
+            failing = window.failed / calls >= settings.failure_rate_ratio
+            if failing or window.slow / calls >= settings.slow_call_rate_ratio:
+                self._enter(now_s, State.OPEN)
+                return
+        if state is State.HALF_OPEN:
             self._enter(now_s, State.CLOSED)
 
     def release(self, now_s: float) -> None:

@@ -11,6 +11,13 @@ from .. import checks
 
 
 @checks.configuration
+class Timeout:
+    """How long a caller waits for an answer, in all or for one attempt."""
+
+    after_s: float = checks.positive(default=1.0)
+
+
+@checks.configuration
 class Deadline:
     """The simulated second after which nobody waits.
 

@@ -46,8 +46,8 @@ def eligible(endpoints: Sequence[Endpoint], panic_ratio: float = 0.5) -> tuple[E
     """The endpoints to balance over: the healthy ones, or all in panic; none without panic if all are ill.
 
     >>> three = [Endpoint(name="a"), Endpoint(name="b", healthy=False), Endpoint(name="c", healthy=False)]
-    >>> [endpoint.name for endpoint in eligible(three)], [endpoint.name for endpoint in eligible(three, panic_ratio=0.0)]
-    (['a', 'b', 'c'], ['a'])
+    >>> len(eligible(three)), [endpoint.name for endpoint in eligible(three, panic_ratio=0.0)]
+    (3, ['a'])
     """
     if in_panic(endpoints, panic_ratio):
         return tuple(endpoints)

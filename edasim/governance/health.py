@@ -131,10 +131,10 @@ class Container:
         self.started_s = now_s
         self.on_hold = False
         self.started = settings.startup is None
-        self._verdicts = {
-            Purpose.LIVENESS: settings.liveness and settings.liveness.start(good=True),
-            Purpose.READINESS: settings.readiness and settings.readiness.start(good=False),
-            Purpose.STARTUP: settings.startup and settings.startup.start(good=False),
+        self._verdicts: dict[Purpose, Verdict | None] = {
+            Purpose.LIVENESS: None if settings.liveness is None else settings.liveness.start(good=True),
+            Purpose.READINESS: None if settings.readiness is None else settings.readiness.start(good=False),
+            Purpose.STARTUP: None if settings.startup is None else settings.startup.start(good=False),
         }
 
     @property

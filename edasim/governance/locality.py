@@ -11,6 +11,7 @@ routing).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -70,12 +71,8 @@ class Levels(Balancer):
 
     def __init__(self, configuration: ByLocality, endpoints: Iterable[Endpoint | str], draw: Draw) -> None:
         self.configuration = configuration
-        believing = {"panic_ratio": 0.0}
-        inside = configuration.inside
-        policy = type(inside)(
-            **(believing | ({"choices": inside.choices} if isinstance(inside, PowerOfChoices) else {}))
-        )
-        self.levels = (policy.start((), draw), policy.start((), draw))
+        inside = dataclasses.replace(configuration.inside, panic_ratio=0.0)
+        self.levels = (inside.start((), draw), inside.start((), draw))
         super().__init__(endpoints, configuration.panic_ratio, draw)
 
     def update(self, endpoints: Iterable[Endpoint | str]) -> None:
@@ -87,7 +84,7 @@ class Levels(Balancer):
             [endpoint for endpoint in found if endpoint.zone != settings.zone],
         )
         health = (self._health(sides[0]), self._health(sides[1]))
-        self.percents = level_percents(health)
+        self.percents = level_percents(health) if all(sides) else (100, 0) if sides[0] else (0, 100)
         for level, side in zip(self.levels, sides, strict=True):
             panic = sum(health) < 100 and in_panic(side, self.panic_ratio)
             level.update([Endpoint(name=e.name, weight=e.weight, zone=e.zone) for e in side if panic or e.healthy])
@@ -95,7 +92,7 @@ class Levels(Balancer):
 
     def _health(self, side: list[Endpoint]) -> int:
         healthy = sum(endpoint.healthy for endpoint in side)
-        return min(100, int(self.configuration.overprovisioning * 100 * healthy / len(side))) if side else 0
+        return min(100, round(self.configuration.overprovisioning * 100) * healthy // len(side)) if side else 0
 
     def pick(self, key: str | None = None) -> str | None:
         """An endpoint of the level that is drawn by the percentages."""

@@ -29,7 +29,7 @@ class Jitter(enum.Enum):
     DECORRELATED = "decorrelated"
     """Uniform between the first wait and three times the wait before, up to the cap."""
     AROUND = "around"
-    """Uniform around the ceiling, by half of it on either side."""
+    """Uniform around what would be the ceiling without a cap, by `around_ratio` of it on either side; then the cap."""
 
 
 @checks.configuration
@@ -49,6 +49,7 @@ class Backoff:
     factor: float = checks.positive(default=2.0)
     cap_s: float = checks.positive(default=10.0)
     jitter: Jitter = checks.word(Jitter, default=Jitter.FULL)
+    around_ratio: float = checks.ratio(default=0.5)
 
     def check(self) -> None:
         """Waits grow, and the cap is above the first of them."""
@@ -59,11 +60,13 @@ class Backoff:
 
     def ceiling_s(self, failed_attempts: int) -> float:
         """Seconds that the wait after so many failed attempts (from 1 on) has as its ceiling."""
+        return min(self.cap_s, self._grown_s(failed_attempts))
+
+    def _grown_s(self, failed_attempts: int) -> float:
         try:
-            grown_s = self.first_wait_s * self.factor ** (failed_attempts - 1)
+            return self.first_wait_s * self.factor ** (failed_attempts - 1)
         except OverflowError:
-            grown_s = math.inf if self.first_wait_s else 0.0
-        return min(self.cap_s, grown_s)
+            return math.inf if self.first_wait_s else 0.0
 
     def wait_s(self, failed_attempts: int, draw: float = 0.0, previous_wait_s: float | None = None) -> float:
         """Seconds to wait after `failed_attempts` (from 1 on); `draw` is uniform in [0, 1).
@@ -79,7 +82,8 @@ class Backoff:
             case Jitter.EQUAL:
                 return ceiling_s / 2 + draw * ceiling_s / 2
             case Jitter.AROUND:
-                return ceiling_s * (0.5 + draw)
+                spread = 1.0 + self.around_ratio * (2.0 * draw - 1.0)
+                return min(self.cap_s, self._grown_s(failed_attempts) * spread) if spread else 0.0
             case Jitter.DECORRELATED:
                 before_s = self.first_wait_s if previous_wait_s is None else previous_wait_s
                 return min(self.cap_s, self.first_wait_s + draw * max(0.0, 3.0 * before_s - self.first_wait_s))
@@ -123,6 +127,18 @@ class Retry:
             return None
         wait_s = self.backoff.wait_s(failed_attempts, draw, previous_wait_s)
         return wait_s if wait_s < left_s else None
+
+
+def amplification(attempts: float, layers: int) -> float:
+    """How many calls reach the lowest of `layers` for one request, if all fail: attempts to the power of the layers
+    (GV-21).
+
+    With retry budgets of a ratio b each layer makes at most 1 + b calls: give that as `attempts`.
+
+    >>> amplification(3, 4), round(amplification(1.1, 4), 2)
+    (81, 1.46)
+    """
+    return attempts**layers
 
 
 NO_RETRY = Retry(attempts=1)

@@ -34,17 +34,16 @@ class LastCalls:
 
     def record(self, now_s: float, failed: bool, slow: bool) -> None:
         """Counts a call, in place of the oldest if the window is full."""
-        at = self._at
-        ring = self._ring
-        if self.calls == self.size:
-            oldest = ring[at]
-            self.failed -= oldest & 1
-            self.slow -= oldest >> 1
-        else:
+        at, ring, kind = self._at, self._ring, (1 if failed else 0) + (2 if slow else 0)
+        if self.calls < self.size:
             self.calls += 1
-        self.failed += failed
-        self.slow += slow
-        ring[at] = failed + 2 * slow
+            oldest = 0
+        else:
+            oldest = ring[at]
+        if kind != oldest:
+            self.failed += (kind & 1) - (oldest & 1)
+            self.slow += (kind >> 1) - (oldest >> 1)
+            ring[at] = kind
         at += 1
         self._at = at if at < self.size else 0
 

@@ -55,6 +55,10 @@ class Simulation:
         self.env.prepare = self._start
         self.streams = Streams(self.seed)
         self.nodes: dict[str, Any] = {}
+        self.parts: dict[str, Any] = {}
+        """What faults can act on beside nodes, by name: brokers, links, stores, servers."""
+        self.on_step: Callable[[Any, str, str], bool] | None = None
+        """Called with the node, the kind and the name of each step of a handler; True if it has crashed the node."""
         self.endless: list[str] = []
         self._starts: list[Callable[[], None]] = []
         self._open_rows: list[OpenRows] = []

@@ -39,6 +39,8 @@ from .spread import Metric, Spread
 
 LABS: Mapping[str, str] = MappingProxyType(
     {
+        "broker": "broker_lab",
+        "delivery": "delivery_lab",
         "history": "history_lab",
         "mail_crash": "mail_crash_lab",
         "queue": "queue_lab",

@@ -5,8 +5,24 @@ registration case follows the story of the course; left out so far: orders, pipe
 """
 
 from .base import Scenario
+from .comeback import Comeback, comeback
+from .one_broker import OneBroker, six_brokers
 from .queue import SingleQueue
 from .registration import Audit, Registration, Sender, audit
 from .story import Step, Story, story
 
-__all__ = ["Audit", "Registration", "Scenario", "Sender", "SingleQueue", "Step", "Story", "audit", "story"]
+__all__ = [
+    "Audit",
+    "Comeback",
+    "OneBroker",
+    "Registration",
+    "Scenario",
+    "Sender",
+    "SingleQueue",
+    "Step",
+    "Story",
+    "audit",
+    "comeback",
+    "six_brokers",
+    "story",
+]

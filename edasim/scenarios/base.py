@@ -35,6 +35,11 @@ class Scenario:
         """Puts the system into a simulation; returns what the run is to keep, by name (stores, services)."""
         raise ConfigurationError(f"{type(self).__name__} has no system to build", remedy="define build(sim)")
 
+    @property
+    def promises(self) -> tuple[failures.Promise, ...]:
+        """What the system promises; `failures.check(run)` holds a run to it. None, unless a scenario states some."""
+        return ()
+
     def describe(self) -> str:
         """The scenario in plain words."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
@@ -58,6 +63,7 @@ class Scenario:
         """
         sim = Simulation(seed=seed, log=log, one_in=one_in)
         kept = self.build(sim)
+        failures.require_checkable(sim, self.promises, until_s, getattr(self, "topology", None))
         return sim.run(until_s=until_s, scenario=self, kept=kept)
 
     def to_dict(self) -> dict[str, Any]:

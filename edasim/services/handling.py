@@ -6,6 +6,7 @@ Left out: acknowledging in the middle of a handler; a service acknowledges on de
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class Acknowledge(enum.Enum):
 class Context:
     """What a handler may ask: the time, where it runs, random numbers of its own, and the log of facts."""
 
-    __slots__ = ("attempt", "event", "node", "root", "service", "sim")
+    __slots__ = ("attempt", "event", "inside", "node", "root", "service", "sim")
 
     def __init__(self, service: Service, node: Node, event: Event, attempt: int, root: int) -> None:
         self.service = service
@@ -44,6 +45,8 @@ class Context:
         self.event = event
         self.attempt = attempt
         self.root = root
+        self.inside = False
+        """Whether the handler itself is running now, and not somebody whom it told to act later."""
 
     @property
     def now_s(self) -> float:
@@ -54,13 +57,33 @@ class Context:
         """A number uniform in [0, 1), from the service's own stream for that purpose."""
         return self.service.draw_for(purpose)
 
+    @property
+    def clock_s(self) -> float:
+        """What the clock of this node shows, in seconds; a fault may have set it wrong."""
+        return self.node.clock_s(self.now_s)
+
     def pause(self, duration_s: float) -> Any:
-        """A SimPy event that comes after `duration_s`; for `yield` in a generator handler."""
-        return self.sim.env.timeout(checks.check_non_negative("duration_s", duration_s))
+        """A SimPy event that comes after `duration_s` (longer on a slow node); for `yield` in a generator handler."""
+        if type(duration_s) is not float or not 0.0 <= duration_s < math.inf:
+            duration_s = checks.check_non_negative("duration_s", duration_s)
+        return self.sim.env.timeout(duration_s * self.node.slow_factor)
 
     def publish(self, events: Returned) -> None:
         """Publishes now, before the handler ends; a crash after this does not take it back."""
-        self.service.publishing.publish(events, self.event, self.root)
+        if self.sim.on_step is None:
+            self.service.publishing.publish(events, self.event, self.root)
+            return
+        for event in self.service.publishing.events(events):
+            self.service.publishing.publish(event, self.event, self.root)
+            self.step("publish", event.type)
+
+    def step(self, kind: str, what: str) -> None:
+        """Tells whoever crashes nodes at steps that one was done; raises `NodeCrashed` if the node crashes there.
+
+        Receiving, publishing, acknowledging and facts tell it by themselves; call it to have one more.
+        """
+        if self.sim.on_step is not None and self.sim.on_step(self.node, kind, what) and self.inside:
+            raise NodeCrashed
 
     def fact(self, kind: str, /, **detail: Any) -> None:
         """Appends a fact about this service to the run log, with the id of the event and of its trace.
@@ -71,6 +94,8 @@ class Context:
             self.sim.log.fact(
                 self.now_s, kind, self.service.name, event_id=self.event.id, trace_id=self.event.trace_id, **detail
             )
+        if self.sim.on_step is not None:
+            self.step("write", kind)
 
 
 class NodeCrashed(BaseException):
@@ -94,7 +119,7 @@ class Publishing:
 
     def publish(self, returned: Returned, cause: Event, root: int) -> None:
         """Publishes what a handler of `cause` returned, all of it or, if something of it is no event, nothing."""
-        for event in self._events(returned):
+        for event in self.events(returned):
             if self.to is None:
                 raise HandlerError(
                     f"the handler of {self.name} returned {event!r}, but the service publishes to nowhere",
@@ -105,9 +130,12 @@ class Publishing:
                 )
             publish_from(self.to, event, self.name, cause, root)
 
-    def _events(self, returned: Returned) -> list[Event]:
+    def events(self, returned: Returned) -> list[Event]:
+        """What a handler returned as a list; a `HandlerError` for what is no event."""
         if returned is None:
             return []
+        if type(returned) is Event:
+            return [returned]
         if isinstance(returned, Set):
             raise self.no_event("returned", returned, "return an Event, a list of Events, or None; a set has no order")
         several = isinstance(returned, Iterable) and not isinstance(returned, str | bytes | Mapping)

@@ -1,6 +1,12 @@
-"""Nodes: what can crash and restart. A crash loses what is in a node's memory, and nothing that is stored elsewhere.
+"""Nodes: what can crash, restart, pause, be slow, and have a wrong clock.
 
-Left out: a node that is slow, paused or cut off.
+A crash loses what is in a node's memory, and nothing that is stored elsewhere. A paused node (a long garbage
+collection, a stopped virtual machine) does nothing and keeps what it has: a service time at hand goes on afterwards, a
+timer that runs out meanwhile is noticed afterwards. On a slow node service times and the pauses of handlers take longer. The clock
+of a node shows true time plus an offset that may drift; only a handler that asks `context.clock_s` sees it.
+
+Left out: a node that is cut off from its broker while it works on; what a broker makes of a node that pauses for longer
+than its session (our consumers' heartbeats go on).
 """
 
 from __future__ import annotations
@@ -8,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .. import checks
 from ..brokers.base import Message, Subscription
 from .handling import Acknowledge
 
@@ -23,6 +30,11 @@ class Node:
         self.service = service
         self.sim = service.sim
         self.up = False
+        self.paused = False
+        self.resumed = self.sim.env.event()
+        """Triggers when a pause ends."""
+        self.slow_factor = 1.0
+        self.offset_s = self.drift_ratio = self._drifts_since_s = 0.0
         self.down_until_s = 0.0
         """Faults do not bring it back before this instant; `restart` does."""
         self.slots = service.new_slots(self)
@@ -44,11 +56,54 @@ class Node:
     def go_down(self, now_s: float) -> list[Message]:
         """Stops all slots and takes no more messages; returns what the slots worked on."""
         self.up = False
+        self._wake(now_s)
         in_work = sum(slot.message is not None for slot in self.slots)
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)
         for slot in self.slots:
             self.service.subscription.withdraw(slot)
         return [message for slot in self.slots if (message := slot.lose(now_s)) is not None]
+
+    def slow(self, factor: float) -> None:
+        """What it does takes `factor` (above 0) times as long from now on, what is left of the work at hand too."""
+        factor = checks.check_positive("factor", factor)
+        now_s = float(self.sim.env.now)
+        ratio, self.slow_factor = factor / self.slow_factor, factor
+        self.sim.log.fact(now_s, "node_slowed", self.name, factor=factor)
+        for slot in self.slots:
+            slot.slow(now_s, factor, ratio)
+
+    def pause(self) -> None:
+        """Stands still from now on, with all that it holds. A node that is down or paused stays as it is."""
+        if self.paused or not self.up:
+            return
+        now_s = float(self.sim.env.now)
+        self.paused, self.resumed = True, self.sim.env.event()
+        self.sim.log.fact(now_s, "node_paused", self.name, service=self.service.name)
+        for slot in self.slots:
+            slot.pause(now_s)
+
+    def resume(self) -> None:
+        """Goes on after a pause. A node that is not paused goes on as it is."""
+        now_s = float(self.sim.env.now)
+        if self.paused:
+            self.sim.log.fact(now_s, "node_resumed", self.name, service=self.service.name)
+        self._wake(now_s)
+
+    def _wake(self, now_s: float) -> None:
+        if not self.paused:
+            return
+        self.paused = False
+        for slot in self.slots:
+            slot.resume(now_s)
+        self.resumed.succeed()
+
+    def set_clock(self, offset_s: float, drift_ratio: float = 0.0) -> None:
+        """From now on its clock is `offset_s` ahead (behind, if negative), and gains `drift_ratio` seconds a second."""
+        self.offset_s, self.drift_ratio, self._drifts_since_s = offset_s, drift_ratio, float(self.sim.env.now)
+
+    def clock_s(self, now_s: float) -> float:
+        """What its clock shows at `now_s` of true time, in seconds."""
+        return now_s + self.offset_s + self.drift_ratio * (now_s - self._drifts_since_s)
 
     def restart(self) -> None:
         """Comes back now, with empty memory. A node that is up goes on as it is."""

@@ -7,8 +7,9 @@ message that comes back after a crash is another tuple, so a slot knows its pres
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
-from heapq import heappush
+from heapq import heapify, heappush
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,12 @@ class Slot:
     """Takes a message, is busy for its service time, hands it to the handler, and asks for the next."""
 
     __slots__ = (
-        *("_endpoint", "_process", "delivered_s", "message"),
+        *("_endpoint", "_finish", "_left_s", "_process", "delivered_s", "message"),
         *("name", "node", "service", "sim", "starts_s", "take"),
     )
 
     take: Callable[[float, Message], None]
+    _finish: Callable[[float, Message], Record | None]
 
     def __init__(self, service: Service, node: Node) -> None:
         self.name = node.name
@@ -44,11 +46,12 @@ class Slot:
         self.delivered_s = self.starts_s = NEVER
         self._endpoint = self.sim.log.endpoint(service.subscription.lane, node.name)
         self._process: simpy.Process | None = None
-        self.take = self._hot_path()
+        self._left_s: float | None = None
+        self.take = self._hot_path(service.draw)
 
-    def _hot_path(self) -> Callable[[float, Message], None]:
+    def _hot_path(self, draw: Callable[[], float]) -> Callable[[float, Message], None]:
         slot, service, log = self, self.service, self.sim.log
-        records, next_id, draw, endpoint = self.sim.env.records, self.sim.env.next_id, service.draw, self._endpoint
+        records, next_id, endpoint = self.sim.env.records, self.sim.env.next_id, self._endpoint
         append, done, handover_s = log.append, service.subscription.done, service.handover_s
         buffered_s = service.subscription.delivered_s
         brief = log.brief(endpoint)
@@ -81,11 +84,65 @@ class Slot:
             slot.starts_s = starts_s = now_s + handover_s
             return (starts_s + draw(), NORMAL, next_id(), finish, following)
 
+        self._finish = finish
         return take
+
+    def slow(self, now_s: float, factor: float, ratio: float) -> None:
+        """Service times are `factor` times as long from now on; what is left of the work at hand `ratio` times."""
+        draw, old = self.service.draw, self._finish
+        take = self._hot_path(draw if factor == 1.0 else lambda: factor * draw())
+        if not self.node.paused:
+            self.take = take
+        left_s = self._withdraw_end(old, now_s)
+        if left_s is not None:
+            self._schedule_end(now_s + ratio * left_s)
+        elif self._left_s is not None:
+            self._left_s *= ratio
+
+    def pause(self, now_s: float) -> None:
+        """The work at hand stands still; what is handed over in the meantime waits for the node."""
+        self._left_s = self._withdraw_end(self._finish, now_s)
+
+        def wait(taken_s: float, message: Message) -> None:
+            self.message = message
+            buffered_s = self.service.subscription.delivered_s
+            self.delivered_s = taken_s if buffered_s is None else buffered_s(message)
+            self.starts_s, self._left_s = math.inf, math.inf
+
+        self.take = wait
+
+    def resume(self, now_s: float) -> None:
+        """The work at hand goes on, and what has come in the meantime begins."""
+        left_s, message, self._left_s = self._left_s, self.message, None
+        factor, draw = self.node.slow_factor, self.service.draw
+        self.take = self._hot_path(draw if factor == 1.0 else lambda: factor * draw())
+        if message is None or left_s is None:
+            return
+        if math.isinf(left_s):
+            delivered_s = self.delivered_s
+            self.take(now_s, message)
+            self.delivered_s = delivered_s
+        else:
+            self._schedule_end(now_s + left_s)
+
+    def _withdraw_end(self, finish: Callable[[float, Message], Record | None], now_s: float) -> float | None:
+        """Takes the end of the service time at hand from the plane; how long it would have been until then."""
+        records = self.sim.env.records
+        for place, (time_s, _, _, action, message) in enumerate(records):
+            if action is finish and message is self.message and time_s >= now_s:
+                del records[place]
+                heapify(records)
+                return time_s - now_s
+        return None
+
+    def _schedule_end(self, time_s: float) -> None:
+        assert self.message is not None
+        heappush(self.sim.env.records, (time_s, NORMAL, self.sim.env.next_id(), self._finish, self.message))
 
     def lose(self, now_s: float) -> Message | None:
         """The node crashes: the slot stops at once and returns the message it worked on, if any."""
         message, self.message = self.message, None
+        self._left_s = None
         if message is None:
             return None
         gone = self.service.acknowledge is Acknowledge.ON_DELIVERY or self.service.subscription.forgets
@@ -120,7 +177,9 @@ class Slot:
         context = Context(self.service, self.node, event, message[4], message[1])
         handler = self.service.handler
         assert handler is not None
+        context.inside = True
         try:
+            context.step("receive", event.type)
             returned = handler(event, context)
             if self.message is not message:
                 return False
@@ -128,11 +187,16 @@ class Slot:
                 self._process = self.sim.env.process(self._go_on(returned, context, message))
                 return False
             context.publish(returned)
+            context.step("acknowledge", event.type)
+        except NodeCrashed:
+            return False
         except EdasimError:
             raise
         except Exception as failure:  # noqa: BLE001 - a handler refuses a message by raising whatever it likes
             self._refuse(now_s, message, failure)
             return False
+        finally:
+            context.inside = False
         return self.message is message
 
     def _go_on(
@@ -146,7 +210,11 @@ class Slot:
         value: Any = None
         try:
             while self.message is message:
+                while self.node.paused:
+                    yield self.node.resumed
+                context.inside = True
                 waited_for = step(value)
+                context.inside = False
                 if self.message is not message:
                     break
                 if not isinstance(waited_for, simpy.Event) or waited_for.env is not self.sim.env:
@@ -157,15 +225,28 @@ class Slot:
                 except Exception as failure:  # noqa: BLE001 - what a waited-for event failed with is the handler's
                     step, value = handling.throw, failure
         except StopIteration as end:
-            if self.message is message:
-                context.publish(end.value)
-                self._complete(context.now_s, message)
+            self._come_to_end(context, message, end.value)
+        except NodeCrashed:
+            return
         except EdasimError:
             raise
         except Exception as failure:  # noqa: BLE001 - as in `_handle`
             self._refuse(context.now_s, message, failure)
         else:
             _stop(handling)
+        finally:
+            context.inside = False
+
+    def _come_to_end(self, context: Context, message: Message, returned: Returned) -> None:
+        """The generator has ended: its events are published, its message is acknowledged, unless its node crashes."""
+        if self.message is not message:
+            return
+        try:
+            context.publish(returned)
+            context.step("acknowledge", context.event.type)
+        except NodeCrashed:
+            return
+        self._complete(context.now_s, message)
 
     def _complete(self, now_s: float, message: Message) -> None:
         self._log(now_s, message, DONE)

@@ -30,6 +30,7 @@ create table rejections (
     user_id text primary key, reasons text not null, event_id text not null unique, written_s real not null
 ) strict;
 """
+_TABLES = ("users", "rejections")
 
 
 class UserDatabase:
@@ -83,9 +84,22 @@ class UserDatabase:
         """The table `users` or `rejections`, in order of writing."""
         import pandas as pd
 
-        if name not in ("users", "rejections"):
+        if name not in _TABLES:
             raise checks.refuse("table", name, "give 'users' or 'rejections'")
         return pd.read_sql_query(f"select * from {name} order by written_s, user_id", self._connection)  # noqa: S608
+
+    def saved(self) -> dict[str, Any]:
+        """All rows as plain values, for a file of the run."""
+        return {name: self.query(f"select * from {name} order by rowid") for name in _TABLES}  # noqa: S608
+
+    @classmethod
+    def restored(cls, told: dict[str, Any]) -> UserDatabase:
+        """A database in memory with the rows that `saved` told."""
+        made = cls()
+        for name in _TABLES:
+            for row in told[name]:
+                made._execute(f"insert into {name} values ({', '.join('?' * len(row))})", tuple(row))  # noqa: S608
+        return made
 
     def close(self) -> None:
         """Closes the database; one in memory is gone."""

@@ -5,18 +5,29 @@ run log. One palette (Okabe and Ito 2008) gives each meaning a colour and a shap
 dashboards, and anything that needs a network or a server.
 """
 
+from .beside import measured_runs_svg
+from .broker_inside import broker_film, broker_inside_svg, queue_film
+from .broker_queue import broker_queue_svg
 from .chart import Scale
+from .comeback import comeback_svg
+from .consumer_rows import consumer_rows_svg
+from .crash_points import crash_points
 from .crash_steps import crash_steps
+from .deliveries import deliveries, deliveries_svg
 from .dots import dots_svg
 from .event_stream import Place, event_stream, history_svg
 from .figures import queue_length_figure, waits_figure
 from .load_curve import wait_against_load_svg
 from .matrix import matrix_svg
 from .pair import pairs_svg, two_queues_svg
+from .partitions import partitions_svg
 from .picture import Picture
 from .predicted import predicted_waits_svg
 from .queue import queue_svg
+from .rebalance import rebalance_svg
 from .rebuild import rebuild_svg
+from .run_count import run_count_svg
+from .routing import routing_svg, subjects_svg
 from .snapshot_cost import snapshot_cost_svg
 from .stores import stores
 from .story import Step, StepKind, storyline
@@ -32,19 +43,34 @@ __all__ = [
     "Scale",
     "Step",
     "StepKind",
+    "broker_film",
+    "broker_inside_svg",
+    "broker_queue_svg",
+    "comeback_svg",
+    "consumer_rows_svg",
+    "crash_points",
     "crash_steps",
+    "deliveries",
+    "deliveries_svg",
     "dots_svg",
     "event_stream",
     "history_svg",
     "matrix_svg",
+    "measured_runs_svg",
     "pairs_svg",
+    "partitions_svg",
     "predicted_waits_svg",
+    "queue_film",
     "queue_length_figure",
     "queue_svg",
+    "rebalance_svg",
     "rebuild_svg",
+    "run_count_svg",
+    "routing_svg",
     "snapshot_cost_svg",
     "stores",
     "storyline",
+    "subjects_svg",
     "system",
     "theatre",
     "trace_storyline",

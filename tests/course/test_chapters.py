@@ -130,6 +130,7 @@ class TestNumbersOfChapter02:
 
 
 def test_chapters_are_found_by_their_files():
-    assert chapters.numbers() == ("00", "02", "05", "08")
-    with pytest.raises(UnknownNameError, match="there is no chapter '01'"):
-        chapters.chapter("01")
+    assert {"00", "02", "03", "05", "08"} <= set(chapters.numbers())
+    assert chapters.numbers() == tuple(sorted(chapters.numbers()))
+    with pytest.raises(UnknownNameError, match="there is no chapter '99'"):
+        chapters.chapter("99")

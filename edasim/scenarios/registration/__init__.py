@@ -4,11 +4,11 @@ from .audit import Audit, audit
 from .crash_steps import Care, CrashStep, CrashSteps, Fate, clockwork, crash_steps
 from .handlers import ACCEPTED, LINK_OPENED, MAIL_REQUESTED, MAIL_SHOWN, REJECTED, Sender
 from .people import REQUESTED
-from .scenario import TOPOLOGY, Registration
+from .scenario import TOPOLOGY, Promise, Registration
 from .stores import Store, bus, owed, stores, welcomes_s
 
 __all__ = [
     "ACCEPTED", "LINK_OPENED", "MAIL_REQUESTED", "MAIL_SHOWN", "REJECTED", "REQUESTED", "TOPOLOGY", "Audit", "Care",
-    "CrashStep", "CrashSteps", "Fate", "Registration", "Sender", "Store", "audit", "bus", "clockwork", "crash_steps",
-    "owed", "stores", "welcomes_s",
+    "CrashStep", "CrashSteps", "Fate", "Promise", "Registration", "Sender", "Store", "audit", "bus", "clockwork",
+    "crash_steps", "owed", "stores", "welcomes_s",
 ]  # fmt: skip

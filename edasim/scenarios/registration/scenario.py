@@ -8,10 +8,11 @@ cached mail and shows it. Left out: passwords, a user interface, bounced mail.
 
 from __future__ import annotations
 
+import enum
 from functools import partial
 from typing import Any
 
-from ... import checks
+from ... import checks, failures
 from ...brokers import MemoryBus, Topology
 from ...brokers.base import Capability, require
 from ...errors import ConfigurationError
@@ -55,13 +56,22 @@ TOPOLOGY = Topology(
     },
 )
 
-NEEDS = (
-    Capability.PUBLISH_SUBSCRIBE,
-    Capability.COMPETING_CONSUMERS,
-    Capability.FILTERING,
-    Capability.ACKNOWLEDGEMENT,
-    Capability.REDELIVERY,
-)
+
+class Promise(enum.Enum):
+    """What the case promises its users if a process dies: it decides what a broker must be able to do."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    AT_MOST_ONCE = "at_most_once"
+
+
+STORY = (Capability.PUBLISH_SUBSCRIBE, Capability.COMPETING_CONSUMERS, Capability.FILTERING)
+"""Without these the story cannot be told at all."""
+
+NEEDS = {
+    Promise.AT_LEAST_ONCE: (*STORY, Capability.ACKNOWLEDGEMENT, Capability.REDELIVERY),
+    Promise.AT_MOST_ONCE: STORY,
+}
+INSTEAD = 'choose a broker that can, or say promise="at_most_once": then what a crash catches is lost'
 
 
 @checks.configuration
@@ -73,9 +83,10 @@ class Registration(Scenario):
     `connecting_s` before each sending; what it has sent arrives even if it dies. `mail_link` is the network to the mail
     provider and back; without an answer the mail service tries again after `answer_timeout_s`, `send_attempts` times in
     all, and then refuses the request. A share of `opens_ratio` opens the link, `opening` after the mail arrived.
-    `acknowledge` and `sender` say how careful the mail service is. `database` and `mail_folder` are paths that do not
-    exist yet; without them the database is in memory and the folder a temporary one. `faults` are crashes of nodes.
-    Times are distributions of `eda.times`.
+    `acknowledge` and `sender` say how careful the mail service is. `promise` is what the broker has to keep: one that
+    cannot redeliver is refused before the run, unless you promise no more than "at_most_once". `database` and
+    `mail_folder` are paths that do not exist yet; without them the database is in memory and the folder a temporary
+    one. `faults` are crashes of nodes. Times are distributions of `eda.times`.
 
     >>> run = Registration(users_per_s=5.0, users=10, spam_ratio=0.0).run(seed=1)
     >>> run.kept["users"].count(), len(run.kept["mails"].ids())
@@ -106,6 +117,7 @@ class Registration(Scenario):
     opening: times.Times = checks.checked(times.check_times, default=times.LogNormal(mean_s=5.0, scv=4.0))
     acknowledge: Acknowledge = checks.word(Acknowledge, default=Acknowledge.AFTER_HANDLING)
     sender: Sender = checks.word(Sender, default=Sender.PLAIN)
+    promise: Promise = checks.word(Promise, default=Promise.AT_LEAST_ONCE)
     database: str | None = checks.optional(checks.check_text, default=None)
     mail_folder: str | None = checks.optional(checks.check_text, default=None)
     faults: tuple[Fault, ...] = checks.checked(check_faults, default=())
@@ -125,10 +137,22 @@ class Registration(Scenario):
         """Who publishes and consumes what."""
         return TOPOLOGY
 
+    @property
+    def promises(self) -> tuple[failures.Promise, ...]:
+        """Every request is decided, every accepted user has a row and gets one mail (or at most one)."""
+        if self.promise is Promise.AT_MOST_ONCE:
+            return (failures.at_most_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived"),)
+        return (
+            failures.at_least_once(to=ANALYTICS),
+            failures.at_least_once(to=USERS, type=ACCEPTED, effect="user_written"),
+            failures.exactly_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived"),
+        )
+
     def build(self, sim: Simulation) -> dict[str, Any]:
         """The whole system; keeps its `users` (a UserDatabase), `mails` (MailCache), `provider` and `wiring`."""
         broker = self.broker.start(sim)
-        require(broker, NEEDS, "the registration case")
+        promised = self.promise.value.replace("_", " ")
+        require(broker, NEEDS[self.promise], f"the registration case, which promises {promised},", INSTEAD)
         wiring = broker.wire(TOPOLOGY)
         users, mails, provider = UserDatabase(self.database), MailCache(self.mail_folder), MailProvider()
         self._add_deciders(wiring, users)
