@@ -1,7 +1,7 @@
 """Scenarios: frozen descriptions of whole systems, each of which builds a simulation and runs it.
 
 A scenario is data (printed, compared, swept, stored); the system that it builds is made of the lower floors. The
-registration case follows the story of the course; left out so far: orders, pipelines, storms and rollouts.
+registration case follows the story of the course; left out so far: pipelines and rollouts.
 """
 
 from .base import Scenario
@@ -9,6 +9,7 @@ from .comeback import Comeback, comeback
 from .one_broker import OneBroker, six_brokers
 from .queue import SingleQueue
 from .registration import Audit, Registration, Sender, audit
+from .storm import Storm
 from .story import Step, Story, story
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Sender",
     "SingleQueue",
     "Step",
+    "Storm",
     "Story",
     "audit",
     "comeback",

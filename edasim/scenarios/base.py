@@ -12,10 +12,10 @@ import enum
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from .. import brokers, checks, failures, network
+from .. import brokers, checks, failures, governance, network
 from ..errors import ConfigurationError, UnknownNameError
 from ..kernel import LogLevel, Run, Simulation, times
-from ..services import load
+from ..services import calls, load
 
 S = TypeVar("S", bound="Scenario")
 
@@ -25,6 +25,8 @@ _ROOMS: dict[str, Any] = {
     "network": network,
     "brokers": brokers,
     "failures": failures,
+    "governance": governance,
+    "calls": calls,
 }
 
 
@@ -63,6 +65,7 @@ class Scenario:
         """
         sim = Simulation(seed=seed, log=log, one_in=one_in)
         kept = self.build(sim)
+        failures.require_possible(sim, getattr(self, "faults", ()), until_s)
         failures.require_checkable(sim, self.promises, until_s, getattr(self, "topology", None))
         return sim.run(until_s=until_s, scenario=self, kept=kept)
 
@@ -101,6 +104,8 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
+    if isinstance(value, frozenset):
+        return sorted(_plain(each) for each in value)
     return value
 
 

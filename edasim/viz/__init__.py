@@ -10,6 +10,7 @@ from .broker_inside import broker_film, broker_inside_svg, queue_film
 from .broker_queue import broker_queue_svg
 from .chart import Scale
 from .comeback import comeback_svg
+from .compared import compared_svg
 from .consumer_rows import consumer_rows_svg
 from .crash_points import crash_points
 from .crash_steps import crash_steps
@@ -17,6 +18,7 @@ from .deliveries import deliveries, deliveries_svg
 from .dots import dots_svg
 from .event_stream import Place, event_stream, history_svg
 from .figures import queue_length_figure, waits_figure
+from .goodput import goodput_svg
 from .load_curve import wait_against_load_svg
 from .matrix import matrix_svg
 from .pair import pairs_svg, two_queues_svg
@@ -26,8 +28,8 @@ from .predicted import predicted_waits_svg
 from .queue import queue_svg
 from .rebalance import rebalance_svg
 from .rebuild import rebuild_svg
-from .run_count import run_count_svg
 from .routing import routing_svg, subjects_svg
+from .run_count import run_count_svg
 from .snapshot_cost import snapshot_cost_svg
 from .stores import stores
 from .story import Step, StepKind, storyline
@@ -47,6 +49,7 @@ __all__ = [
     "broker_inside_svg",
     "broker_queue_svg",
     "comeback_svg",
+    "compared_svg",
     "consumer_rows_svg",
     "crash_points",
     "crash_steps",
@@ -54,6 +57,7 @@ __all__ = [
     "deliveries_svg",
     "dots_svg",
     "event_stream",
+    "goodput_svg",
     "history_svg",
     "matrix_svg",
     "measured_runs_svg",
@@ -65,8 +69,8 @@ __all__ = [
     "queue_svg",
     "rebalance_svg",
     "rebuild_svg",
-    "run_count_svg",
     "routing_svg",
+    "run_count_svg",
     "snapshot_cost_svg",
     "stores",
     "storyline",

@@ -56,16 +56,18 @@ def height_of(strips: Sequence[Strip]) -> float:
     return TOP + len(strips) * (HEIGHT + GAP) + FOOT
 
 
-def draw(strips: Sequence[Strip], across: Axis, outages: Mapping[str, Sequence[tuple[float, float]]]) -> list[str]:
+def draw(
+    strips: Sequence[Strip], across: Axis, outages: Mapping[str, Sequence[tuple[float, float]]], state: str = "down"
+) -> list[str]:
     """SVG of the strips from the top of the picture on; their names stand left of the axis.
 
-    `outages` are spans in seconds by the name of who was down.
+    `outages` are spans in seconds by the name of who was down, or in another `state`.
     """
     bottom = TOP + len(strips) * (HEIGHT + GAP) - GAP
     parts = [f"<defs>{palette.pattern('down', STAMP + 'down')}</defs>"]
     for number, strip in enumerate(strips):
         parts += _strip(strip, across, TOP + number * (HEIGHT + GAP))
-    parts += _bands(outages, across, bottom)
+    parts += _bands(outages, across, bottom, state)
     return [*parts, axis_across(across, bottom)]
 
 
@@ -119,7 +121,7 @@ def _grey(pinned: tuple[Floats, Floats], across: Axis, up: Axis) -> str:
     )
 
 
-def _bands(outages: Mapping[str, Sequence[tuple[float, float]]], across: Axis, bottom: float) -> list[str]:
+def _bands(outages: Mapping[str, Sequence[tuple[float, float]]], across: Axis, bottom: float, state: str) -> list[str]:
     parts = []
     spans: dict[tuple[float, float], list[str]] = {}
     for name, times_s in outages.items():
@@ -127,7 +129,7 @@ def _bands(outages: Mapping[str, Sequence[tuple[float, float]]], across: Axis, b
             spans.setdefault(span, []).append(name)
     for (from_s, until_s), names in sorted(spans.items()):
         start, end = across.px([from_s, until_s]).tolist()
-        words = f"{' and '.join(names)} down"
+        words = f"{' and '.join(names)} {state}"
         parts += [
             rect(
                 start,

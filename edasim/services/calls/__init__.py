@@ -15,7 +15,19 @@ Left out: connections and their cost, payloads, streaming answers.
 
 from .client import Answer, Client
 from .instance import Instance
+from .measures import Traffic, attempts_per_request, traffic
 from .protections import Protections
 from .server import QueueOrder, Server, Stale
 
-__all__ = ["Answer", "Client", "Instance", "Protections", "QueueOrder", "Server", "Stale"]
+__all__ = [
+    "Answer",
+    "Client",
+    "Instance",
+    "Protections",
+    "QueueOrder",
+    "Server",
+    "Stale",
+    "Traffic",
+    "attempts_per_request",
+    "traffic",
+]
