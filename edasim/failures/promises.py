@@ -119,7 +119,8 @@ def at_least_once(
     """
     from .deliveries import Delivered
 
-    return Delivered(to=to, least=1, most=None, types=type, effect=effect, by=by, within_s=within_s)  # type: ignore[arg-type]
+    return Delivered(to=to, least=1, most=None, types=type, effect=effect, by=by, within_s=within_s)  # type:
+    ignore[arg - type]
 
 
 def at_most_once(
@@ -146,7 +147,8 @@ def exactly_once(
     """At least once and at most once."""
     from .deliveries import Delivered
 
-    return Delivered(to=to, least=1, most=1, types=type, effect=effect, by=by, within_s=within_s)  # type: ignore[arg-type]
+    return Delivered(to=to, least=1, most=1, types=type, effect=effect, by=by, within_s=within_s)  # type:
+    ignore[arg - type]
 
 
 def order_by(
@@ -211,7 +213,8 @@ def conserves(
     """
     from .rules import Conserved
 
-    return Conserved(field=field, plus=plus, minus=minus, by=by, total=total, within_s=within_s)  # type: ignore[arg-type]
+    return Conserved(field=field, plus=plus, minus=minus, by=by, total=total, within_s=within_s)  # type:
+    ignore[arg - type]
 
 
 def at_the_end(condition: Callable[[Any], bool], words: str) -> Promise:

@@ -8,6 +8,6 @@ losses other than partitions, corrupted content, and clocks with skew.
 
 from __future__ import annotations
 
-from .link import Link, Order, Partition
+from .link import Link, Order, Partition, RunningLink
 
-__all__ = ["Link", "Order", "Partition"]
+__all__ = ["Link", "Order", "Partition", "RunningLink"]

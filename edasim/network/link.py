@@ -146,6 +146,32 @@ class Link:
         return "; ".join(parts)
 
 
+class RunningLink:
+    """A link in a simulation: what travels over it may be disturbed for a while, by transfers that come on top.
+
+    >>> link = RunningLink(lambda sent_s: (0.1,))
+    >>> link.disturb(5.0, 6.0, lambda sent_s: ())
+    >>> link(4.0), link(5.5)
+    ((0.1,), ())
+    """
+
+    def __init__(self, transfer: Transfer) -> None:
+        self._transfer = transfer
+        self.disturbances: list[tuple[float, float, Transfer]] = []
+
+    def disturb(self, from_s: float, until_s: float, transfer: Transfer) -> None:
+        """From `from_s` up to, not including, `until_s` messages go by `transfer` on top."""
+        self.disturbances.append((from_s, until_s, transfer))
+
+    def __call__(self, sent_s: float) -> tuple[float, ...]:
+        """The delays of the copies that arrive of what is sent at `sent_s`."""
+        delays_s = self._transfer(sent_s)
+        for from_s, until_s, transfer in self.disturbances:
+            if from_s <= sent_s < until_s:
+                delays_s = tuple(delay_s + more_s for delay_s in delays_s for more_s in transfer(sent_s))
+        return delays_s
+
+
 def in_order(transfer: Transfer) -> Transfer:
     """As `transfer`, but no copy arrives before a copy of a message that was sent earlier."""
     latest_s = 0.0
