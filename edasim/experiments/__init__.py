@@ -16,7 +16,7 @@ full grid, and the choice of the best of many systems.
 
 from typing import Any
 
-from .compare import Comparison, compare
+from .compare import Comparison, compare, independent_half_width
 from .gather import ExperimentWarning
 from .metrics import Metric, Metrics
 from .recording import Prediction, Recording
@@ -45,6 +45,7 @@ __all__ = [
     "WarmUpStudy",
     "batch_means",
     "compare",
+    "independent_half_width",
     "load",
     "next_goal",
     "parallel_config",
