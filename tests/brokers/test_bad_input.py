@@ -126,8 +126,8 @@ class TestRabbitMQ:
     @pytest.mark.parametrize(
         ("error", "words", "ask"),
         [
-            (rabbitmq.NotFoundError, "404 NOT_FOUND - no exchange 'nope'", lambda broker: broker.exchange("nope")),
-            (rabbitmq.NotFoundError, "404 NOT_FOUND - no queue 'nope'", lambda broker: broker.queue("nope").consume()),
+            (rabbitmq.NotFoundError, "no exchange 'nope'", lambda broker: broker.exchange("nope")),
+            (rabbitmq.NotFoundError, "no queue 'nope'", lambda broker: broker.queue("nope").consume()),
             (rabbitmq.AccessRefusedError, "403 ACCESS_REFUSED", lambda broker: broker.declare_queue("amq.mine")),
             (rabbitmq.ShortStringError, "255 bytes", lambda broker: broker.declare_queue(LONG)),
             (rabbitmq.ShortStringError, "255", lambda broker: broker.queue("q").bind(broker.exchange("e"), LONG)),
@@ -138,7 +138,7 @@ class TestRabbitMQ:
             ),
             (
                 rabbitmq.PreconditionFailedError,
-                "406 PRECONDITION_FAILED - inequivalent arg 'durable'",
+                "inequivalent arg 'durable'",
                 lambda broker: broker.declare_queue("q", durable=False),
             ),
         ],
@@ -150,6 +150,17 @@ class TestRabbitMQ:
         broker.declare_exchange("h", type="headers")
         check(error, words, lambda: ask(broker))
 
+    @pytest.mark.parametrize(
+        ("error", "reply"),
+        [
+            (rabbitmq.AccessRefusedError, "403 ACCESS_REFUSED"),
+            (rabbitmq.NotFoundError, "404 NOT_FOUND"),
+            (rabbitmq.PreconditionFailedError, "406 PRECONDITION_FAILED"),
+        ],
+    )
+    def test_the_reply_is_amqp_s(self, error: type[rabbitmq.ChannelError], reply: str):
+        assert str(error("no")) == f"{reply} - no"
+
     @pytest.mark.rule("RMQ-14")
     def test_acknowledging_twice_or_on_another_channel(self):
         broker = started(RabbitMQ())
@@ -160,14 +171,14 @@ class TestRabbitMQ:
         first = poll.get(channel="one")
         assert poll.get(channel="other") is not None
         first.ack()
-        check(rabbitmq.PreconditionFailedError, "406 PRECONDITION_FAILED - unknown delivery tag 1", first.ack)
+        check(rabbitmq.PreconditionFailedError, "unknown delivery tag 1", first.ack)
         other = poll.channel("other")
         check(rabbitmq.PreconditionFailedError, "unknown delivery tag 7", lambda: other.ack(7))
 
     def test_a_message_of_a_stream_twice(self):
         broker = started(RabbitMQ())
         stream = broker.declare_stream("s")
-        stream.publish(Event(type="x"))
+        broker.default_exchange.address("s").publish(Event(type="x"))
         held: list[Any] = []
         stream.consume("c", offset="first").receive().callbacks.append(lambda receive: held.append(receive.value))
         broker.sim.run(until_s=0.1)
@@ -257,7 +268,7 @@ class TestNats:
     def test_a_message_that_nobody_hears_is_gone_without_a_word(self):
         broker = started(Nats())
         broker.subject("a").publish(Event(type="x"))
-        assert broker.sim.run(until_s=1.0).messages()["outcome"].tolist() == ["dropped"]
+        assert broker.sim.run(until_s=1.0).messages()["outcome"].tolist() == ["filtered"]
 
 
 def test_a_broker_s_errors_are_of_the_house_s_family():

@@ -38,9 +38,8 @@ from .subjects import (
 
 __all__ = [
     "AckPolicy", "AckSending", "ConsumerNotFoundError", "ConsumerSettings", "DeliverPolicy", "Discard",
-    "InvalidPublishSubjectError",
-    "InvalidSubjectError", "JetStream", "JetStreamError", "MessageAlreadyAcknowledgedError", "Nats",
-    "NoRespondersError", "PublishAck", "ReplayPolicy", "RequestTimeoutError", "Retention", "RunningJetStream",
-    "RunningNats", "SlowConsumer", "Storage", "Stream", "StreamNotFoundError", "StreamSettings", "check_pattern", "check_publish_subject",
-    "subject_matches",
+    "InvalidPublishSubjectError", "InvalidSubjectError", "JetStream", "JetStreamError",
+    "MessageAlreadyAcknowledgedError", "Nats", "NoRespondersError", "PublishAck", "ReplayPolicy",
+    "RequestTimeoutError", "Retention", "RunningJetStream", "RunningNats", "SlowConsumer", "Storage", "Stream",
+    "StreamNotFoundError", "StreamSettings", "check_pattern", "check_publish_subject", "subject_matches",
 ]  # fmt: skip
