@@ -112,7 +112,9 @@ class AssignmentRule:
             return "That is round robin: all partitions in one row, dealt like cards. Range deals each topic alone."
         counts = [len(given[member]) for member in MEMBERS]
         if max(counts) - min(counts) <= 1:
-            return "It is fair, and range is not: in each topic the surplus goes to the first member, so to the same one."
+            return (
+                "It is fair, and range is not: in each topic the surplus goes to the first member, so to the same one."
+            )
         return "Range deals runs of neighbours, topic by topic, to the members in the order of their names."
 
 
@@ -217,7 +219,10 @@ def orders_run(key_of: Callable[[Event], Any], seed: int) -> Run:
         key = key_of(event)
         if key is not None and not isinstance(key, str):
             raise ConfigurationError(f"the key is {key!r}", field="key", value=key, remedy="return a text, or None")
-        topic.publish(event if key is None else Event(type=event.type, data=data, extensions={"partitionkey": key}), publisher="shop")
+        topic.publish(
+            event if key is None else Event(type=event.type, data=data, extensions={"partitionkey": key}),
+            publisher="shop",
+        )
 
     for order in range(ORDERS):
         customer, country = int(60 * draw()), "de" if draw() < 0.7 else "fr"

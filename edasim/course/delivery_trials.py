@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -152,7 +152,7 @@ def tries_stored(waits_s: list[float], window_s: float) -> int:
     server.stream("orders", subjects="orders.>", duplicate_window_s=window_s)
     answers = []
 
-    def publisher() -> Iterator[Any]:
+    def publisher() -> Generator[Any, Any, None]:
         for wait_s in [0.0, *waits_s]:
             yield sim.env.timeout(wait_s)
             answers.append(server.publish("orders.placed", Event(type="order.placed"), message_id="order-7"))

@@ -21,7 +21,7 @@ from ..viz.broker_inside import broker_inside_svg
 from ..viz.consumer_rows import consumer_rows_svg
 from .controls import Choice, Slider, Stops
 from .lab import Lab, Values
-from .queue_lab import GREY, ROW, panel
+from .panels import GREY, ROW, panel, pinned_line
 from .spread import Metric
 
 BROKERS = ("RabbitMQ", "Kafka", "ActiveMQ", "JetStream", "core NATS", "memory bus")
@@ -69,7 +69,7 @@ def picture(model: Model, pinned: Model | None) -> Picture:
     said = [books, rows.text, inside.text]
     if pinned is not None:
         before = rows_of(pinned)
-        words = f"Pinned: {in_words(pinned)}"
+        words = pinned_line(in_words(pinned))
         html.append(f'<p style="margin:.6em 0 .2em;max-width:60em">{words}</p>')
         html.append(f'<div style="{ROW}"><div style="flex:1 1 400px;max-width:640px;{GREY}">{before.svg}</div></div>')
         said += [words, before.text]
@@ -99,9 +99,13 @@ def in_words(model: Model) -> str:
     """The setting and the books in one paragraph."""
     values, books = model.values, model.books
     held = f"holding up to {values['held']} each"
-    setting = f"{values['broker']}, {values['consumers']} consumers {held}, a crash {values['crash_s']:g} s after the start"
+    setting = (
+        f"{values['broker']}, {values['consumers']} consumers {held}, a crash {values['crash_s']:g} s after the start"
+    )
     if values["broker"] in UNBOUNDED:
-        setting = f"{values['broker']}, {values['consumers']} consumers, a crash {values['crash_s']:g} s after the start"
+        setting = (
+            f"{values['broker']}, {values['consumers']} consumers, a crash {values['crash_s']:g} s after the start"
+        )
     idle = idle_consumers(model)
     said = f"{setting}: lost {books.lost}, done twice {books.twice}, more than 10 s late {books.late}."
     if books.again:

@@ -2,8 +2,9 @@
 
 A `Lab` is a frozen description. Called, it builds the widget; `draw(**values)` gives the same picture without one,
 for readers without a kernel and for tests; `ten_seeds(**values)` gives the numbers behind the button of that name,
-`draw_ten_seeds(**values)` their picture. Left out: what is simulated and how it is drawn; that is each lab's own
-(`edasim/labs/<name>_lab.py`).
+`draw_ten_seeds(**values)` their picture, with the paired interval if something is pinned; `run_count(**values)` and
+`draw_run_count(**values)` say how many runs it takes. Left out: what is simulated and how it is drawn; that is each
+lab's own (`edasim/labs/<name>_lab.py`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import checks
-from ..errors import UnknownNameError
-from ..viz import Picture
+from ..errors import ConfigurationError, UnknownNameError
+from ..experiments import Precision, next_goal, precision
+from ..viz import Picture, run_count_svg
 from .controls import Control, check_controls
 from .runner import Ticket
-from .spread import SEEDS, Metric, Spread, check_function, one_by_one
+from .spread import SEEDS, Compared, Metric, Spread, check_function, one_by_one, under_each_other
 
 Values = Mapping[str, Any]
 """A value for every control, by name."""
 
 UNHURRIED = Ticket(stale=lambda: False)
+MOST_RUNS = 400
 check_seed = checks.check_whole(0)
 
 
@@ -38,7 +41,8 @@ class Lab:
 
     `simulate(values, seed)` returns a model of the lab's own; it is pure. `picture(model, pinned)` draws it; `pinned`
     is an earlier model to show in grey behind it, or None. `repeats(spreads)` draws the numbers of ten seeds, one
-    spread for each metric.
+    spread for each metric. With `wanted_ratio` the lab also says how many runs give the first metric's mean to that
+    share of it (0.1: ± 10 %).
     """
 
     title: str = checks.text()
@@ -48,6 +52,7 @@ class Lab:
     metrics: tuple[Metric, ...] = checks.checked(check_metrics)
     repeats: Callable[[tuple[Spread, ...]], Picture] = checks.checked(check_function, default=one_by_one)
     first_seed: int = checks.at_least(0, default=1)
+    wanted_ratio: float | None = checks.optional(checks.check_ratio, default=None)
 
     def values(self, given: Values) -> dict[str, Any]:
         """A checked value for every control; those that are not given have their defaults.
@@ -80,9 +85,55 @@ class Lab:
         seed = check_seed("seed", self.first_seed if seed is None else seed)
         return self.spreads(self.values(values), seed, UNHURRIED)
 
-    def draw_ten_seeds(self, *, seed: int | None = None, **values: Any) -> Picture:
-        """The picture that the button "Ten seeds" adds, for these values: the static twin of the button."""
-        return self.repeats(self.ten_seeds(seed=seed, **values))
+    def draw_ten_seeds(self, *, seed: int | None = None, pinned: Values | None = None, **values: Any) -> Picture:
+        """The picture that the button "Ten seeds" adds, for these values: the static twin of the button.
+
+        With `pinned` values it also shows the difference to them, seed by seed, and its interval.
+        """
+        seed = check_seed("seed", self.first_seed if seed is None else seed)
+        before = None if pinned is None else self.values(pinned)
+        return self.repeated(self.values(values), before, seed, UNHURRIED)
+
+    def repeated(self, values: Values, pinned: Values | None, seed: int, ticket: Ticket) -> Picture:
+        """As `draw_ten_seeds`, for values that are checked already."""
+        spreads = self.spreads(values, seed, ticket)
+        drawn = self.repeats(spreads)
+        if pinned is None:
+            return drawn
+        before = self.spreads(pinned, seed, ticket)
+        pairs = [Compared(now=now, pinned=then).to_picture() for now, then in zip(spreads, before, strict=True)]
+        return under_each_other([drawn, *pairs])
+
+    def run_count(self, *, seed: int | None = None, **values: Any) -> Precision:
+        """How the interval of the first metric narrows with the runs, made with seeds from `seed` on until it suffices.
+
+        The rule is that of `experiments.until_precise`, with at most 400 runs. `ConfigurationError` if the lab has no
+        `wanted_ratio`.
+        """
+        seed = check_seed("seed", self.first_seed if seed is None else seed)
+        return self.narrowing(self.values(values), seed, UNHURRIED)
+
+    def draw_run_count(self, *, seed: int | None = None, **values: Any) -> Picture:
+        """The picture that the button "How many runs?" adds, for these values."""
+        return self.counted(self.run_count(seed=seed, **values))
+
+    def counted(self, found: Precision) -> Picture:
+        """The picture of how the interval narrowed."""
+        return run_count_svg(found, self.metrics[0].label, self.metrics[0].unit)
+
+    def narrowing(self, values: Values, seed: int, ticket: Ticket) -> Precision:
+        """As `run_count`, for values that are checked already; gives up between two runs if it is no longer wanted."""
+        if self.wanted_ratio is None or not self.metrics:
+            problem = f"“{self.title}” does not say how many runs it takes"
+            raise ConfigurationError(problem, field="wanted_ratio", remedy="use a lab that has a wanted_ratio")
+        measured: list[float] = []
+        goal = next_goal([measured], self.wanted_ratio, made=0, most=MOST_RUNS)
+        while goal is not None:
+            while len(measured) < goal:
+                ticket.check()
+                measured.append(float(self.metrics[0].measure(self.simulate(values, seed + len(measured)))))
+            goal = next_goal([measured], self.wanted_ratio, made=goal, most=MOST_RUNS)
+        return precision(measured, self.wanted_ratio)
 
     def spreads(self, values: Values, seed: int, ticket: Ticket) -> tuple[Spread, ...]:
         """As `ten_seeds`, for values that are checked already; gives up between two seeds if it is no longer wanted."""

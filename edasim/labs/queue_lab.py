@@ -23,15 +23,16 @@ from ..viz import Picture, queue_svg, wait_against_load_svg
 from ..viz.svg import say
 from .controls import Slider
 from .lab import Lab, Values
+from .panels import panel, pinned_below, row
 from .spread import Metric
 
 MESSAGES = 3_000
 BATCHES = 10
+WANTED_RATIO = 0.1
 FEWEST_MEMORIES = 20
 """Runs shorter than this many times the queue's memory have an interval that is clearly too narrow."""
 
 IMPERCEPTIBLE_S = 1e-5
-ROW, GREY = "display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start", "filter:grayscale(1);opacity:.7"
 LOADS = (*np.linspace(0.02, 0.94, 47).tolist(), *np.linspace(0.95, 0.99, 9).tolist(), 0.995)
 """Where theory's curve is computed."""
 
@@ -119,21 +120,16 @@ def picture(model: Measured, pinned: Measured | None) -> Picture:
     left, said = [queue.svg], [in_words(model), against.text, *queue.text.split("\n")]
     if pinned is not None:
         before = shown_queue(pinned)
-        words = f"Pinned: {setting(pinned)}."
-        left += [f'<p style="margin:.6em 0 .2em">{words}</p><div style="{GREY}">{before.svg}</div>']
-        said.append(f"{words} {before.text}")
-    html = f'<div style="{ROW}">{panel("".join(left), 4)}{panel(against.svg, 3)}</div>'
+        drawn, words = pinned_below(setting(pinned), before)
+        left.append(drawn)
+        said.append(words)
+    html = row(panel("".join(left), 4), panel(against.svg, 3))
     return Picture(html=html, alt=f"{queue.alt}. {against.alt}", text="\n".join(said))
 
 
 def shown_queue(model: Measured) -> Picture:
     """The queue over time; an overloaded one only up to the last arrival, before it drains because nobody comes."""
     return queue_svg(model.run, until_s=None if model.load < 1.0 else float(model.run.deliveries.published_s[-1]))
-
-
-def panel(content: str, share: int) -> str:
-    """Content with its share of the row, on a row of its own where there is little room."""
-    return f'<div style="flex:{share} 1 {100 * share}px;max-width:{160 * share}px">{content}</div>'
 
 
 def curve_through(model: Measured) -> list[tuple[float, float]]:
@@ -236,4 +232,5 @@ LAB = Lab(
             truth=p95_truth_s,
         ),
     ),
+    wanted_ratio=WANTED_RATIO,
 )

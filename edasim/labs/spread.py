@@ -1,20 +1,21 @@
-"""Ten seeds: what a number does when only the luck changes.
+"""Ten seeds: what a number does when only the luck changes, and what differs from a pinned setting under the same luck.
 
-Follows: one value per replication, and the interval of their mean by Student's t (SO-01 of the theory room). Left out:
-warm-up and stopping rules, for which there is the room of experiments; a lab shows the spread, it does not measure.
+Follows: one value per replication, the interval of their mean by Student's t (SO-01), and of paired differences
+(SO-04), by the theory room. Left out: warm-up, for which there is the room of experiments.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import checks
 from ..errors import ConfigurationError
-from ..theory import Interval, mean_interval
-from ..viz import Picture, dots_svg
+from ..experiments import independent_half_width
+from ..theory import Interval, PairedInterval, mean_interval, paired_interval
+from ..viz import Picture, compared_svg, dots_svg
 
 SEEDS = 10
 
@@ -81,14 +82,47 @@ class Spread:
         return dataclasses.replace(drawn, text=self.text)
 
 
+@checks.configuration
+class Compared:
+    """Two spreads of one metric over the same seeds, the present setting's and the pinned one's, as pairs."""
+
+    now: Spread = checks.kind(Spread, "a Spread")
+    pinned: Spread = checks.kind(Spread, "a Spread")
+
+    def check(self) -> None:
+        """Pairs share their seed, which is their luck."""
+        if self.now.seeds != self.pinned.seeds:
+            raise checks.refuse("Compared.pinned", self.pinned.seeds, f"give the seeds {self.now.seeds}")
+
+    @property
+    def interval(self) -> PairedInterval:
+        """The 95 % interval of the mean difference, now minus pinned, pair by pair."""
+        return paired_interval(self.now.values, self.pinned.values)
+
+    def to_picture(self) -> Picture:
+        """Each difference as a dot, zero, and the interval; the text says what pairing saved."""
+        now, pinned, found = self.now.values, self.pinned.values, self.interval
+        differences = [a - b for a, b in zip(now, pinned, strict=True)]
+        apart = independent_half_width(now, pinned)
+        more = ""
+        if math.isfinite(found.correlation):
+            more = f"With the same luck for both ± {found.half_width:.3g}, correlation {found.correlation:.2f}; "
+            more += f"with luck of its own for each it would be ± {apart:.3g}."
+        return compared_svg(differences, (found.low, found.high), self.now.label, self.now.unit, more=more)
+
+
 def one_by_one(spreads: tuple[Spread, ...]) -> Picture:
     """The pictures of the spreads, one under the other."""
-    first, *others = [spread.to_picture() for spread in spreads]
+    return under_each_other([spread.to_picture() for spread in spreads])
+
+
+def under_each_other(every: Sequence[Picture]) -> Picture:
+    """One or more pictures as one, from top to bottom."""
+    first, *others = every
     if not others:
         return first
-    every = (first, *others)
     return Picture(
-        html="".join(picture.svg for picture in every),
+        html="".join(picture.svg or picture.html for picture in every),
         alt="; ".join(picture.alt for picture in every),
         text="\n".join(picture.text for picture in every),
     )

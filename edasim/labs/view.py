@@ -1,4 +1,4 @@
-"""A lab as a widget: controls, a live picture with its text, pin, ten seeds, and errors in words.
+"""A lab as a widget: controls, a live picture with its text, pin, ten seeds, how many runs, and errors in words.
 
 Follows the rules for widgets under Jupyter's kernel subshells: callbacks only read values, hand a request to the
 runner and assign finished values to widgets; no printing, no global plotting state. The picture's element carries
@@ -9,6 +9,7 @@ phones.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -21,6 +22,7 @@ from ..viz import Picture
 from . import runner
 from .controls import WIDE
 from .lab import UNHURRIED, Lab, Values
+from .panels import pinned_line
 
 STYLE = """<style>
 .edasim-lab-picture { transition: opacity .1s; min-height: 3em }
@@ -42,20 +44,29 @@ GIVE_NAME = (
 
 @dataclass(frozen=True)
 class Pinned:
-    """A model that is kept to compare with, and the values that it came from, in words."""
+    """A model that is kept to compare with, and the values that it came from, as they are and in words."""
 
     model: Any
+    values: Values
     words: str
+
+
+class More(enum.Enum):
+    """What is asked for below the picture."""
+
+    NOTHING = "nothing"
+    TEN_SEEDS = "ten seeds"
+    RUN_COUNT = "how many runs"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the learner asks for: a picture for these values, and the spread over ten seeds if `with_spread`."""
+    """What the learner asks for: a picture for these values, and what the buttons add."""
 
     values: Values
     seed: int
     pinned: Pinned | None
-    with_spread: bool
+    more: More
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,9 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
         )
         self.pin = button("Pin", "Keeps a grey copy of this picture to compare with")
         self.ten_seeds = button("Ten seeds", "Repeats the run with ten seeds and shows the spread")
+        self.run_count = button(
+            "How many runs?", "Repeats the run until the interval is narrow, and shows how it narrows"
+        )
         self.status = widgets.HTML()
         self.picture = widgets.HTML()
         self.picture.add_class("edasim-lab-picture")
@@ -98,9 +112,10 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
         super().__init__([title, self._controls(), self.status, self.picture, self.spread])
         self._show_first()
         for field in (*self.fields.values(), self.seed):
-            field.observe(lambda _: self._ask(with_spread=False), names="value")
+            field.observe(lambda _: self._ask(More.NOTHING), names="value")
         self.pin.on_click(lambda _: self._toggle_pin())
-        self.ten_seeds.on_click(lambda _: self._ask(with_spread=True))
+        self.ten_seeds.on_click(lambda _: self._ask(More.TEN_SEEDS))
+        self.run_count.on_click(lambda _: self._ask(More.RUN_COUNT))
 
     def wait(self, timeout_s: float = 30.0) -> bool:
         """True when everything that was asked for is shown; False if that takes longer."""
@@ -109,7 +124,11 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
     def _controls(self) -> Any:
         """Each control with its question under it, then seed and buttons."""
         asked = [self._asked(self.fields[control.name], control.question) for control in self.lab.controls]
-        last = [self.seed, self.pin, self.ten_seeds] if self.lab.metrics else [self.seed, self.pin]
+        last = [self.seed, self.pin]
+        if self.lab.metrics:
+            last.append(self.ten_seeds)
+        if self.lab.wanted_ratio is not None:
+            last.append(self.run_count)
         wrap = widgets.Layout(flex_flow="row wrap")
         return widgets.VBox([widgets.Box(asked, layout=wrap), widgets.Box(last, layout=wrap)])
 
@@ -120,24 +139,32 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
         box.add_class(CONTROL)
         return box
 
-    def _request(self, *, with_spread: bool) -> Request:
+    def _request(self, more: More) -> Request:
         values = {name: field.value for name, field in self.fields.items()}
-        return Request(values, self.seed.value, self.pinned, with_spread)
+        return Request(values, self.seed.value, self.pinned, more)
 
-    def _ask(self, *, with_spread: bool) -> None:
-        self.runner.submit(self._request(with_spread=with_spread))
+    def _ask(self, more: More) -> None:
+        self.runner.submit(self._request(more))
 
     def _compute(self, request: Request, ticket: runner.Ticket) -> View:
         values = self.lab.values(request.values)
         model = self.lab.simulate(values, request.seed)
         behind = None if request.pinned is None else request.pinned.model
         picture = self.lab.picture(model, behind)
-        repeats = self.lab.repeats(self.lab.spreads(values, request.seed, ticket)) if request.with_spread else None
-        return View(model, picture, repeats)
+        return View(model, picture, self._more(request, values, ticket))
+
+    def _more(self, request: Request, values: Values, ticket: runner.Ticket) -> Picture | None:
+        """What stands below the picture: the spread over ten seeds, or how many runs it takes."""
+        if request.more is More.TEN_SEEDS:
+            before = None if request.pinned is None else request.pinned.values
+            return self.lab.repeated(values, before, request.seed, ticket)
+        if request.more is More.RUN_COUNT:
+            return self.lab.counted(self.lab.narrowing(values, request.seed, ticket))
+        return None
 
     def _show_first(self) -> None:
         """Computes the first picture at once, so that the widget never appears empty."""
-        request = self._request(with_spread=False)
+        request = self._request(More.NOTHING)
         try:
             outcome = runner.Outcome(0, request, self._compute(request, UNHURRIED))
         except Exception as error:  # noqa: BLE001 (any error of the lab is shown in it)
@@ -154,7 +181,7 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
             self.shown = (request, view)
             self.picture.value = marked(outcome.generation, "ready", view.picture.to_html())
             self.spread.value = "" if view.repeats is None else view.repeats.to_html()
-            self.status.value = said(f"Pinned, in grey: {request.pinned.words}." if request.pinned else "")
+            self.status.value = said(pinned_line(request.pinned.words) if request.pinned else "")
         self.picture.remove_class("edasim-lab-computing")
 
     def _announce(self, _generation: int) -> None:
@@ -168,9 +195,10 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
             self.pin.description = "Pin"
         elif self.shown is not None:
             request, view = self.shown
-            self.pinned = Pinned(view.model, self.lab.in_words(request.values, request.seed))
+            words = self.lab.in_words(request.values, request.seed)
+            self.pinned = Pinned(view.model, self.lab.values(request.values), words)
             self.pin.description = "Unpin"
-        self._ask(with_spread=False)
+        self._ask(More.NOTHING)
 
 
 def button(name: str, purpose: str) -> Any:

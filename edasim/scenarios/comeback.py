@@ -18,7 +18,6 @@ from ..errors import StateError
 from ..kernel import Run
 from ..kernel.runlog import DONE
 
-
 LATE_S = 10.0
 
 

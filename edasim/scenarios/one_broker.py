@@ -89,7 +89,7 @@ class OneBroker(Scenario):
 
     def _publish(self, to: Any) -> None:
         def job(occasion: Occasion) -> Event:
-            return Event(type=KIND, subject=f"customer-{int(occasion.draw() * self.keys)}", data=occasion.number)
+            return Event(type=KIND, subject=f"customer-{int(occasion.draw() * self.keys)}")
 
         Source(PUBLISHER, load=load.Poisson(rate_per_s=self.rate_per_s).first(self.messages), to=to, event=job)
 

@@ -117,6 +117,10 @@ class Publishing:
         self.name = name
         self.to = to
 
+    def redirect(self, to: Destination) -> None:
+        """Publishes to `to` from now on."""
+        self.to = to
+
     def publish(self, returned: Returned, cause: Event, root: int) -> None:
         """Publishes what a handler of `cause` returned, all of it or, if something of it is no event, nothing."""
         for event in self.events(returned):

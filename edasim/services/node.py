@@ -2,10 +2,11 @@
 
 A crash loses what is in a node's memory, and nothing that is stored elsewhere. A paused node (a long garbage
 collection, a stopped virtual machine) does nothing and keeps what it has: a service time at hand goes on afterwards, a
-timer that runs out meanwhile is noticed afterwards. On a slow node service times and the pauses of handlers take longer. The clock
-of a node shows true time plus an offset that may drift; only a handler that asks `context.clock_s` sees it.
+timer that runs out meanwhile is noticed afterwards. On a slow node service times and the pauses of handlers take
+longer. The clock of a node shows true time plus an offset that may drift; only a handler that asks `context.clock_s`
+sees it.
 
-Left out: a node that is cut off from its broker while it works on; what a broker makes of a node that pauses for longer
+Left out: what a broker makes of a node that pauses for longer
 than its session (our consumers' heartbeats go on).
 """
 
@@ -30,6 +31,7 @@ class Node:
         self.service = service
         self.sim = service.sim
         self.up = False
+        self.is_cut_off = False
         self.paused = False
         self.resumed = self.sim.env.event()
         """Triggers when a pause ends."""
@@ -60,7 +62,9 @@ class Node:
         in_work = sum(slot.message is not None for slot in self.slots)
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)
         for slot in self.slots:
-            self.service.subscription.withdraw(slot)
+            if not self.is_cut_off:
+                self.service.subscription.withdraw(slot)
+        self.is_cut_off = False
         return [message for slot in self.slots if (message := slot.lose(now_s)) is not None]
 
     def slow(self, factor: float) -> None:
@@ -97,6 +101,30 @@ class Node:
             slot.resume(now_s)
         self.resumed.succeed()
 
+    def cut_off(self) -> None:
+        """Its connection to the broker breaks: what it held goes back, and it takes nothing until it reconnects.
+
+        A generator handler in the middle of its work goes on with it.
+        """
+        if not self.up or self.is_cut_off:
+            return
+        now_s = float(self.sim.env.now)
+        self.is_cut_off = True
+        self.sim.log.fact(now_s, "node_cut_off", self.name, service=self.service.name)
+        for slot in self.slots:
+            self.service.subscription.withdraw(slot)
+        _give_back([(message, self.service) for slot in self.slots if (message := slot.lose_sight(now_s)) is not None])
+
+    def reconnect(self) -> None:
+        """Its connection is back, and it takes messages again. A node that is not cut off goes on as it is."""
+        if not self.is_cut_off:
+            return
+        now_s = float(self.sim.env.now)
+        self.is_cut_off = False
+        self.sim.log.fact(now_s, "node_reconnected", self.name, service=self.service.name)
+        for slot in self.slots:
+            self.service.subscription.ready(slot, now_s)
+
     def set_clock(self, offset_s: float, drift_ratio: float = 0.0) -> None:
         """From now on its clock is `offset_s` ahead (behind, if negative), and gains `drift_ratio` seconds a second."""
         self.offset_s, self.drift_ratio, self._drifts_since_s = offset_s, drift_ratio, float(self.sim.env.now)
@@ -123,6 +151,11 @@ def crash_together(nodes: Sequence[Node]) -> None:
     for node in nodes:
         if node.up:
             lost.extend((message, node.service) for message in node.go_down(float(node.sim.env.now)))
+    _give_back(lost)
+
+
+def _give_back(lost: list[tuple[Message, Service]]) -> None:
+    """What nodes worked on goes back to its brokers, the oldest first; what was acknowledged on delivery is gone."""
     lost.sort(key=lambda each: (each[0][2], each[0][0]))
     back: dict[Subscription, list[Message]] = {}
     for message, service in lost:

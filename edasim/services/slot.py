@@ -30,7 +30,7 @@ class Slot:
     """Takes a message, is busy for its service time, hands it to the handler, and asks for the next."""
 
     __slots__ = (
-        *("_endpoint", "_finish", "_left_s", "_process", "delivered_s", "message"),
+        *("_endpoint", "_finish", "_ghost", "_left_s", "_process", "delivered_s", "message"),
         *("name", "node", "service", "sim", "starts_s", "take"),
     )
 
@@ -47,6 +47,7 @@ class Slot:
         self._endpoint = self.sim.log.endpoint(service.subscription.lane, node.name)
         self._process: simpy.Process | None = None
         self._left_s: float | None = None
+        self._ghost: Message | None = None
         self.take = self._hot_path(service.draw)
 
     def _hot_path(self, draw: Callable[[], float]) -> Callable[[float, Message], None]:
@@ -142,7 +143,7 @@ class Slot:
     def lose(self, now_s: float) -> Message | None:
         """The node crashes: the slot stops at once and returns the message it worked on, if any."""
         message, self.message = self.message, None
-        self._left_s = None
+        self._left_s = self._ghost = None
         if message is None:
             return None
         gone = self.service.acknowledge is Acknowledge.ON_DELIVERY or self.service.subscription.forgets
@@ -150,6 +151,17 @@ class Slot:
         process, self._process = self._process, None
         if process is not None and process is not self.sim.env.active_process:
             process.interrupt("crash")
+        return message
+
+    def lose_sight(self, now_s: float) -> Message | None:
+        """The connection breaks: the broker takes back the message at hand, while a generator handler works on."""
+        message, self.message = self.message, None
+        self._left_s, self._ghost = None, message
+        if message is None:
+            return None
+        gone = self.service.acknowledge is Acknowledge.ON_DELIVERY or self.service.subscription.forgets
+        self._log(now_s, message, DROPPED if gone else CRASHED)
+        self._process = None
         return message
 
     def open_row(self, now_s: float) -> bytes:
@@ -209,13 +221,13 @@ class Slot:
         step: Callable[[Any], Any] = handling.send
         value: Any = None
         try:
-            while self.message is message:
+            while self.message is message or self._ghost is message:
                 while self.node.paused:
                     yield self.node.resumed
                 context.inside = True
                 waited_for = step(value)
                 context.inside = False
-                if self.message is not message:
+                if self.message is not message and self._ghost is not message:
                     break
                 if not isinstance(waited_for, simpy.Event) or waited_for.env is not self.sim.env:
                     raise self.service.publishing.no_event("yielded", waited_for)
@@ -239,12 +251,15 @@ class Slot:
 
     def _come_to_end(self, context: Context, message: Message, returned: Returned) -> None:
         """The generator has ended: its events are published, its message is acknowledged, unless its node crashes."""
-        if self.message is not message:
+        if self.message is not message and self._ghost is not message:
             return
         try:
             context.publish(returned)
             context.step("acknowledge", context.event.type)
         except NodeCrashed:
+            return
+        if self._ghost is message:
+            self._ghost = None
             return
         self._complete(context.now_s, message)
 

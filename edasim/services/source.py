@@ -56,6 +56,8 @@ class Source:
             raise checks.refuse("Source.to", to, "give a closed load to a destination that tells what is settled")
         self.to = to
         self.sim = to.sim
+        self.sim.parts[f"source {name}"] = self
+        self._redirect: Callable[[Destination], None] | None = None
         self._event = event
         self._subject = subject
         self._occasion = Occasion(self.sim.streams.uniform(f"source/{name}/event"))
@@ -91,6 +93,12 @@ class Source:
         self.sim.log.keep_event(number, number, event)
         return event
 
+    def redirect(self, to: Destination) -> None:
+        """Publishes to `to` from now on."""
+        self.to = to
+        if self._redirect is not None:
+            self._redirect(to)
+
     def _drive_open(self, load: Arrivals) -> None:
         if load.endless:
             self.sim.endless.append(self.name)
@@ -105,6 +113,11 @@ class Source:
             route(now_s, (number, number, now_s, now_s, 1, event))
             return following
 
+        def redirect(other: Destination) -> None:
+            nonlocal to
+            to = other
+
+        self._redirect = redirect
         first_s = next(instants_s, None)
         if first_s is None:
             return

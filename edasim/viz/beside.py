@@ -101,14 +101,14 @@ def _pair(pair: Pair, across: Axis, up: Axis, place: int) -> list[str]:
     ink, dash = INKS[place % len(INKS)], DASHES[place % len(DASHES)]
     if pair.dots:
         parts = [_dots(pair.measured, across, up, 3.4, f'fill="{GREY}"')]
-        parts += [_dots(each, across, up, 2.6, f'fill="none" stroke="{ink}" stroke-width="1.1"') for each in pair.simulated]
+        parts += [
+            _dots(each, across, up, 2.6, f'fill="none" stroke="{ink}" stroke-width="1.1"') for each in pair.simulated
+        ]
     else:
         parts = [_curve(pair.measured, across, up, GREY, 6, "")]
         parts += [_curve(each, across, up, ink, 1.8, dash) for each in pair.simulated]
     if pair.name:
-        x, y, anchor = (
-            (across.end - 2, up.start - 8, "end") if pair.dots else _name_spot(pair.measured, across, up)
-        )
+        x, y, anchor = (across.end - 2, up.start - 8, "end") if pair.dots else _name_spot(pair.measured, across, up)
         parts.append(label(x, y, pair.name, size=11.5, anchor=anchor, fill=ink, more=HALO))
     return parts
 

@@ -62,7 +62,16 @@ def _row(name: str, runs: Replications, across: Axis, y: float) -> Iterator[str]
         interval = runs.interval(metric)
         role = palette.role({"lost": "lost", "twice": "duplicated", "late": "expired"}[metric])
         if interval.mean > 0:
-            yield rect(x - 42, y + 4, 84, ROW - 8, fill=palette.GROUND, stroke=role.colour, round_by=4, more=' stroke-width="2"')
+            yield rect(
+                x - 42,
+                y + 4,
+                84,
+                ROW - 8,
+                fill=palette.GROUND,
+                stroke=role.colour,
+                round_by=4,
+                more=' stroke-width="2"',
+            )
         yield label(x, middle + 4, _short(interval), anchor="middle")
     delay = delay_of(runs)
     if delay is None:

@@ -1,7 +1,7 @@
 """The life of a crashing consumer: how far it came, where it fell, what came again or never.
 
-Above, a window of the run, around a crash that did damage: each life is a line through the offsets that it worked on;
-a crash is a star, and the line begins again at the last committed offset. Effects that came once more are rings, effects
+Above, a window of the run, around a crash that did damage: each life is a line through the offsets that it worked on; a
+crash is a star, and the line begins again at the last committed offset. Effects that came once more are rings, effects
 that never come are drops. Below, the whole run: effects lost and repeated so far, beside what theory expects of the
 whole run on average. Drawn from `scenarios.delivery.Books`. Left out: single polls and commits.
 """
@@ -36,7 +36,9 @@ def deliveries(run: Run) -> Picture:
     return deliveries_svg(kept, case.expected() if by_chance else None, setting)
 
 
-def deliveries_svg(kept: Books, mean: Expected | None, setting: str, pinned: tuple[Books, str] | None = None) -> Picture:
+def deliveries_svg(
+    kept: Books, mean: Expected | None, setting: str, pinned: tuple[Books, str] | None = None
+) -> Picture:
     """How a run of `Delivery` went, with its exact means if there are any; a pinned run in grey in the lower strip."""
     across = _window(kept)
     up = _offsets(kept, across)
@@ -71,7 +73,7 @@ def count_lines(kept: Books, mean: Expected | None) -> list[str]:
     """The run in numbers, and the exact means beside it."""
     ours = (
         f"This run, {kept.messages:,} messages: {kept.lost} lost, {kept.repeated} done once more, "
-        f"in {kept.crashes} crashes and {say(kept.ended_s)} s."
+        f"in {kept.crashes} crash{'' if kept.crashes == 1 else 'es'} and {say(kept.ended_s)} s."
     )
     if mean is None:
         return [ours]
@@ -124,7 +126,7 @@ def _lives(kept: Books, across: Axis, up: Axis) -> list[str]:
         if begin == end or kept.finished_s[end - 1] < across.low or kept.started_s[begin] > across.high:
             continue
         times_s, offsets = kept.finished_s[inside], kept.offsets[inside]
-        seen = (times_s >= across.low) & (kept.started_s[inside] <= across.high)
+        seen = (times_s >= across.low) & (times_s <= across.high)
         if seen.any():
             path = polyline(across.px(times_s[seen]), up.px(offsets[seen]))
             parts.append(line(path, stroke=palette.BLUE, width=2.2, more=' stroke-linejoin="round"'))

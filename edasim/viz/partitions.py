@@ -86,7 +86,9 @@ def partitions_svg(topic: Topic) -> Picture:
     pitch = LOG + 4 + max(1, groups) * BAR + GAP
     end = max(1, *(each.end for each in partitions))
     scale = (WIDTH - LEFT - RIGHT) / end
-    parts = ["<defs>" + palette.pattern("waiting", STAMP + "w") + palette.pattern("duplicated", STAMP + "d") + "</defs>"]
+    parts = [
+        "<defs>" + palette.pattern("waiting", STAMP + "w") + palette.pattern("duplicated", STAMP + "d") + "</defs>"
+    ]
     parts += [*_legend(), label(12, TOP - 14, f"topic {topic.name}", more=' font-weight="600"')]
     for place, partition in enumerate(partitions):
         parts += _row(partition, TOP + place * pitch, scale, cells=end <= CELLS)

@@ -206,9 +206,7 @@ def _ticks(run: Run, group: str, across: Axis, rows: Mapping[str, int]) -> Itera
                 yield line("".join(f"M{short(x)},{bottom}v-4" for x in sorted(pixels)), width=0.8)
 
 
-def _sentences(
-    spans: tuple[Span, ...], rebalances: tuple[Rebalance, ...], still: Mapping[str, float]
-) -> Iterator[str]:
+def _sentences(spans: tuple[Span, ...], rebalances: tuple[Rebalance, ...], still: Mapping[str, float]) -> Iterator[str]:
     for each in rebalances:
         took_s = say(each.until_s - each.from_s)
         yield f"Rebalance from {each.from_s:.3f} s to {each.until_s:.3f} s ({took_s} s): {each.reason}."

@@ -12,6 +12,8 @@ import pytest
 from edasim import labs
 from edasim.errors import ConfigurationError, UnknownNameError
 from edasim.labs import Metric, Spread
+from edasim.labs.spread import Compared
+from edasim.theory import paired_interval
 from edasim.viz import Picture
 
 
@@ -67,7 +69,7 @@ class TestTenSeeds:
         assert tiny.lab.draw_ten_seeds(arrivals_per_s=30) == spread.to_picture()
 
     def test_a_lab_may_draw_its_repeats_in_one_picture_and_several_stand_under_each_other_otherwise(self, tiny):
-        two = dataclasses.replace(tiny.lab, metrics=tiny.lab.metrics * 2)
+        two = dataclasses.dataclasses.replace(tiny.lab, metrics=tiny.lab.metrics * 2)
         drawn = two.draw_ten_seeds()
         assert drawn.html.count("<svg") == 2
         assert len(drawn.text.splitlines()) == 2
@@ -91,7 +93,7 @@ class TestLab:
         wrongs = {"simulate": 3, "picture": None, "metrics": ("wait",), "title": "", "controls": ()}
         for field, wrong in wrongs.items():
             with pytest.raises(ConfigurationError, match=rf"Lab\.{field}"):
-                dataclasses.replace(tiny.lab, **{field: wrong})
+                dataclasses.dataclasses.replace(tiny.lab, **{field: wrong})
         with pytest.raises(ConfigurationError, match=r"Metric\.measure"):
             Metric(label="x", unit="s", measure="mean")
 
@@ -139,3 +141,38 @@ assert not {"pandas", "matplotlib", "networkx", "IPython"} & set(sys.modules)
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "mean wait, 10 runs" in done.stdout
+
+
+class TestRunCount:
+    def test_a_lab_without_a_wanted_width_says_so(self, tiny):
+        with pytest.raises(ConfigurationError, match="does not say how many runs it takes"):
+            tiny.lab.run_count()
+
+    def test_runs_are_made_until_the_rule_is_content(self, tiny):
+        lab = dataclasses.replace(tiny.lab, wanted_ratio=0.4)
+        found = lab.run_count(arrivals_per_s=20)
+        assert found.met
+        assert [seed for _, seed in tiny.simulated] == list(range(1, found.n + 1))
+        assert lab.draw_run_count(arrivals_per_s=20).text.endswith("about 90 % of cases.")
+
+    def test_it_gives_up_at_the_most_runs(self, tiny, monkeypatch):
+        monkeypatch.setattr("edasim.labs.lab.MOST_RUNS", 12)
+        assert "12 runs are not yet enough" in dataclasses.replace(tiny.lab, wanted_ratio=0.01).draw_run_count().text
+
+
+class TestPinnedTenSeeds:
+    def test_the_difference_is_that_of_pairs_with_the_same_seed(self, tiny):
+        drawn = tiny.lab.draw_ten_seeds(arrivals_per_s=30, pinned={"arrivals_per_s": 25})
+        (now,), (before,) = tiny.lab.ten_seeds(arrivals_per_s=30), tiny.lab.ten_seeds(arrivals_per_s=25)
+        compared = Compared(now=now, pinned=before)
+        assert compared.interval == paired_interval(now.values, before.values)
+        assert drawn.text == f"{now.text}\n{compared.to_picture().text}"
+
+    def test_pairs_without_the_same_seeds_are_refused(self, tiny):
+        (one,), (other,) = tiny.lab.ten_seeds(seed=1), tiny.lab.ten_seeds(seed=2)
+        with pytest.raises(ConfigurationError, match="give the seeds"):
+            Compared(now=one, pinned=other)
+
+    def test_settings_that_never_differ_justify_no_verdict(self, tiny):
+        (one,) = tiny.lab.ten_seeds()
+        assert "no pair differs" in Compared(now=one, pinned=one).to_picture().text

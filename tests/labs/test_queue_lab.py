@@ -7,8 +7,9 @@ import pytest
 
 from edasim import labs
 from edasim.errors import ConfigurationError
+from edasim.experiments import independent_half_width
 from edasim.labs import queue_lab
-from edasim.theory import mean_interval, mg1, mm1, mmc
+from edasim.theory import mean_interval, mg1, mm1, mmc, paired_interval
 
 DEFAULTS = {"arrivals_per_s": 40.0, "service_ms": 20, "servers": 1, "variability": 1.0}
 CORNERS = [
@@ -83,7 +84,7 @@ class TestPicture:
     def test_a_pinned_run_is_a_grey_queue_and_a_point(self):
         drawn = labs.queue.draw(arrivals_per_s=47.5, pinned={"arrivals_per_s": 40.0})
         assert "grayscale" in drawn.html
-        assert "Pinned: 40 mails per second, 20 ms each, 1 server, variability 1." in drawn.text
+        assert "Pinned, in grey: 40 mails per second, 20 ms each, 1 server, variability 1." in drawn.text
         assert "pinned: 0.0" in drawn.text
         assert "grayscale" not in labs.queue.draw(arrivals_per_s=47.5).html
 
@@ -108,3 +109,25 @@ def test_the_widget_follows_its_sliders():
     assert box.wait(30)
     assert "10 repeats of mean wait: mean" in box.spread.value
     assert "10 repeats of 95th percentile of waits: mean" in box.spread.value
+
+
+def test_a_pinned_setting_is_compared_seed_by_seed():
+    drawn = labs.queue.draw_ten_seeds(arrivals_per_s=40.0, service_ms=19, pinned={"arrivals_per_s": 40.0})
+    now, before = (labs.queue.ten_seeds(arrivals_per_s=40.0, service_ms=ms)[0].values for ms in (19, 20))
+    found = paired_interval(now, before)
+    apart = independent_half_width(now, before)
+    assert "Mean wait, now minus pinned, 10 pairs with the same seeds" in drawn.text
+    assert f"interval {found.low:.3g} to {found.high:.3g}: zero is outside, now is lower" in drawn.text
+    assert f"it would be ± {apart:.3g}" in drawn.text
+    assert apart / found.half_width >= 2.0
+
+
+def test_how_many_runs_it_takes_is_shown():
+    found = labs.queue.run_count(arrivals_per_s=40.0)
+    assert found.met
+    assert found.n == found.looks[-1]
+    values = [labs.queue.metrics[0].measure(labs.queue.simulate(labs.queue.values({}), 1 + i)) for i in range(found.n)]
+    assert found.intervals[-1] == mean_interval(values)
+    assert found.intervals[found.looks[-2] - 2].relative_half_width > 0.1
+    told = labs.queue.draw_run_count(arrivals_per_s=40.0).text
+    assert f"{found.n} runs are enough" in told

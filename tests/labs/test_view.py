@@ -1,5 +1,6 @@
 """The widget of a lab, driven from Python as a hand on a slider would drive it."""
 
+import dataclasses
 import re
 import threading
 
@@ -221,3 +222,36 @@ class TestTenSeeds:
         tasks[0]()
         assert tiny.lab.draw(arrivals_per_s=45).to_html() in box.picture.value
         assert "seeds 1 to 10" in box.spread.value
+
+
+class TestTenSeedsWithSomethingPinned:
+    def test_the_paired_interval_stands_below_the_spread(self, tiny):
+        box = tiny.lab()
+        box.fields["arrivals_per_s"].value = 30
+        assert box.wait(10)
+        box.pin.click()
+        box.fields["arrivals_per_s"].value = 25
+        box.ten_seeds.click()
+        assert box.wait(10)
+        drawn = tiny.lab.draw_ten_seeds(arrivals_per_s=25, pinned={"arrivals_per_s": 30})
+        assert box.spread.value == drawn.to_html()
+        assert "now minus pinned, 10 pairs with the same seeds" in box.spread.value
+
+
+class TestHowManyRuns:
+    def test_the_button_is_there_only_where_the_lab_knows_what_is_wanted(self, tiny):
+        assert "How many runs?" not in text_of(tiny.lab())
+        box = dataclasses.replace(tiny.lab, wanted_ratio=0.4)()
+        assert "How many runs?" in text_of(box)
+        box.run_count.click()
+        assert box.wait(20)
+        assert box.spread.value == box.lab.draw_run_count().to_html()
+        assert state(box) == ("1", "ready")
+
+    def test_a_move_in_the_middle_ends_it(self, tiny):
+        box = dataclasses.replace(tiny.lab, wanted_ratio=0.001)()
+        tiny.before = lambda values, seed: seed == 5 and setattr(box.fields["arrivals_per_s"], "value", 11)
+        box.run_count.click()
+        assert box.wait(20)
+        assert box.spread.value == ""
+        assert max(seed for _, seed in tiny.simulated) == 5

@@ -39,7 +39,9 @@ WHO_COMES_BACK = Question(
                     "acknowledged, or for days; only core NATS hands it over and forgets."
                 ),
             ),
-            Option(text="the 20 at once; or after half a minute; or more, much later; or none: it depends on the broker"),
+            Option(
+                text="the 20 at once; or after half a minute; or more, much later; or none: it depends on the broker"
+            ),
             Option(
                 text="the 20, everywhere, as soon as the consumer is started again",
                 idea=(

@@ -53,7 +53,7 @@ def expected(
     if dedup in (Dedup.NONE, Dedup.MEMORY, Dedup.KEY):
         crashes = sum(n * (q**-size - 1.0) for n, size in sizes)
         done = crashes * q / (1.0 - q)
-        return Expected(0.0, 0.0 if dedup is Dedup.KEY else done - messages, crashes)
+        return Expected(0.0, 0.0 if dedup is Dedup.KEY else max(0.0, done - messages), crashes)
     crashes = messages * (1.0 / q - 1.0)
     gap = timing.gap_s / between_s
     if dedup is Dedup.NOTE_FIRST:  # who dies in the gap is not tried again
