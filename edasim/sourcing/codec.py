@@ -95,25 +95,21 @@ class Codec:
 
     def _made(self, body: str, told: Any, count: int) -> list[Event]:
         try:
-            made = self._columns_made(body, told, count)
+            data = told["data"]
+            if body.count("[") > 1:
+                lists = [column for column in told.values() if column.__class__ is list]
+                if body.count("[") > len(lists):
+                    data = [_frozen(value) for value in data]
+            get = told.get
+            if count == 1:  # all columns are single values, but for the data
+                made = [_event(*[*map(get, _USUAL), data[0]])]
+            else:
+                made = list(map(_event, *[_spread(get(name), count) for name in _USUAL], data))
+                if len(made) < count:
+                    raise _unreadable(f"{len(made)} events instead of {count}")
+            return made if _rare.isdisjoint(told) else self._completed(made, told, count)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise _unreadable(error) from error
-        if len(made) < count:
-            raise _unreadable(f"{len(made)} events instead of {count}")
-        return made
-
-    def _columns_made(self, body: str, told: Any, count: int) -> list[Event]:
-        data = told["data"]
-        if body.count("[") > 1:
-            lists = [column for column in told.values() if column.__class__ is list]
-            if body.count("[") > len(lists):
-                data = [_frozen(value) for value in data]
-        get = told.get
-        if count == 1:  # all columns are single values, but for the data
-            made = [_event(*[*map(get, _USUAL), data[0]])]
-        else:
-            made = list(map(_event, *[_spread(get(name), count) for name in _USUAL], data))
-        return made if _rare.isdisjoint(told) else self._completed(made, told, count)
 
     def _completed(self, made: list[Event], told: Any, count: int) -> list[Event]:
         """Adds what few events have: content type, schema, extensions, sealed fields, bytes, no data."""

@@ -199,6 +199,21 @@ def test_a_view_made_by_an_impure_projection_differs_from_a_fold(filled: Callabl
         check_view(view)
 
 
+def test_a_check_leaves_out_what_is_parked_and_finds_a_key_that_no_event_made(store: EventStore) -> None:
+    keyed = Projection(name="k", initial=0, apply=lambda n, e: n + e.data["cents"], key=lambda e: e.subject)
+    for number, (subject, data) in enumerate(
+        [("a", {"cents": 1}), ("b", {}), ("b", {"cents": 5}), ("a", {"cents": 2})]
+    ):
+        store.append("s", [event(number=number, subject=subject, data=data)])
+    view = View(store, keyed)
+    view.catch_up()
+    assert [parked.position for parked in view.parked()] == [2, 3]
+    check_view(view)
+    store._connection.execute("insert into states values ('k', 1, 'nobody', '7')")
+    with pytest.raises(ProjectionError, match="holds 7 for 'nobody'"):
+        check_view(view)
+
+
 @pytest.mark.parametrize("state", [{1: 2}, (1, 2), {1, 2}, float("nan"), object(), {"a": (1,)}])
 def test_a_state_that_json_would_change_is_refused_and_nothing_is_kept(
     filled: Callable[[int], EventStore], state: object

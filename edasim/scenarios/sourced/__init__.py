@@ -26,7 +26,7 @@ from .bank import Bank, Reading, Reads, Statements
 from .measures import live_wait_ms, rebuild_s, stale_ratio, stale_ratio_truth, waited_ms, waited_ms_truth
 from .members import MEMBER, Members, joined, members_by_city, members_view
 from .shop import Books, Effects, Receiving, Shop, Writing, books
-from .tampering import tamper
+from .tampering import raw_bytes_hold, tamper
 from .week import DAY_S, MONDAY_S, keep, kept_week, payments, said_at, week
 from .writes import CrashWrites, Fate, Gap, crash_writes, member_variants, one_member, one_order, order_variants
 
@@ -35,6 +35,6 @@ __all__ = [
     "Books", "CrashWrites", "Effects", "Fate", "Gap", "Members", "Reading", "Reads", "Receiving", "Shop",
     "Statements", "Writing", "account_handler", "balance_view", "bank_handler", "books", "crash_writes", "decide",
     "hasty_balance_view", "joined", "keep", "kept_week", "last_seen_view", "live_wait_ms", "member_variants",
-    "members_by_city", "members_view", "one_member", "one_order", "order_variants", "payments", "rebuild_s",
-    "said_at", "stale_ratio", "stale_ratio_truth", "tamper", "waited_ms", "waited_ms_truth", "week",
+    "members_by_city", "members_view", "one_member", "one_order", "order_variants", "payments", "raw_bytes_hold",
+    "rebuild_s", "said_at", "stale_ratio", "stale_ratio_truth", "tamper", "waited_ms", "waited_ms_truth", "week",
 ]  # fmt: skip

@@ -109,7 +109,7 @@ class Members(Scenario):
         view, mails = View(store, members_view()), Effects(self.receiving)
         Service(MEMBERS, of=requests.subscribe(MEMBERS), handler=self._members(store), to=facts)
         wanted = facts.subscribe(MAIL, types=(JOINED, LEFT))
-        Service(MAIL, of=wanted, handler=receiver(mails, self.step_s, "send the mail"))
+        Service(MAIL, of=wanted, handler=receiver(mails, self.step_s, "send"))
         Source(PEOPLE, load=self.arrivals, to=requests, event=self._request)
         live.keep_current(sim, view, every_s=self.view_every_s)
         for fault in self.faults:
@@ -127,7 +127,7 @@ class Members(Scenario):
                 wrote(context, "append", event)
             yield context.pause(self.step_s)
             if told[0].type == LEFT and store.erase(str(event.subject), actor=MEMBERS, reason=f"{LEFT} {told[0].id}"):
-                wrote(context, "destroy the key", event)
+                wrote(context, "destroy key", event)
                 yield context.pause(self.step_s)
             context.publish(told)
             wrote(context, "publish", event)

@@ -143,7 +143,7 @@ class Shop(Scenario):
             Writing.OUTBOX: self._with_outbox,
         }[self.writing](store, outbox)
         Service(ORDERS, of=requests.subscribe(ORDERS), handler=handler, to=facts)
-        Service(WAREHOUSE, of=facts.subscribe(WAREHOUSE), handler=receiver(parcels, self.step_s, "pack the parcel"))
+        Service(WAREHOUSE, of=facts.subscribe(WAREHOUSE), handler=receiver(parcels, self.step_s, "pack"))
         Source(BUYERS, load=self.arrivals, to=requests, event=_order)
         if self.writing is Writing.OUTBOX:
             ticks = bus.topic("ticks")
@@ -192,7 +192,7 @@ class Shop(Scenario):
             with store.transaction():
                 store.append(str(event.subject), [order], expected=0, actor=ORDERS)
                 outbox.put(order)
-            wrote(context, "append, with the message", event)
+            wrote(context, "append + message", event)
             yield context.pause(self.step_s)
 
         return handle
@@ -205,7 +205,7 @@ class Shop(Scenario):
                 wrote(context, "publish", message)
                 yield context.pause(self.step_s)
                 outbox.mark_sent(number)
-                wrote(context, "mark as sent", message)
+                wrote(context, "mark", message)
                 yield context.pause(self.step_s)
 
         return handle

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..base import Scenario
 
-TAKEN, ACKNOWLEDGED = "taking it", "acknowledging it"
+TAKEN, ACKNOWLEDGED = "take", "acknowledge"
 NO_SUCH_STEP = "–"
 
 
@@ -48,7 +48,7 @@ class Gap(NamedTuple):
     at_s: float
 
     def __str__(self) -> str:
-        return f"{self.service}: after {self.after}, before {self.before}"
+        return f"{self.service}: {self.after} | {self.before}"
 
 
 def one_order(**changes: object) -> Shop:
@@ -67,8 +67,8 @@ def order_variants() -> dict[str, Scenario]:
     """One order, with both dual writes, with an outbox alone, and with outbox and inbox."""
     plain = {"receiving": Receiving.PLAIN}
     return {
-        Writing.APPEND_FIRST.value: one_order(writing=Writing.APPEND_FIRST, **plain),
-        Writing.PUBLISH_FIRST.value: one_order(writing=Writing.PUBLISH_FIRST, **plain),
+        "append first": one_order(writing=Writing.APPEND_FIRST, **plain),
+        "publish first": one_order(writing=Writing.PUBLISH_FIRST, **plain),
         "outbox": one_order(writing=Writing.OUTBOX, **plain),
         "outbox and inbox": one_order(writing=Writing.OUTBOX, receiving=Receiving.INBOX),
     }
@@ -83,7 +83,7 @@ def member_variants() -> dict[str, Scenario]:
 
 
 class CrashWrites:
-    """The fates at each gap, for each variant; prints as a table."""
+    """The fates at each gap, for each variant; prints as a table, where "a | b" means after a, before b."""
 
     def __init__(self, fates: Mapping[str, Mapping[Gap, Fate]], down_s: float) -> None:
         self.fates = {variant: dict(found) for variant, found in fates.items()}
@@ -107,10 +107,10 @@ class CrashWrites:
         import pandas as pd
 
         rows = [[gap, *cells] for gap, cells in self.rows().items()]
-        return pd.DataFrame(rows, columns=["dies", *self.fates])
+        return pd.DataFrame(rows, columns=["dies after | before", *self.fates])
 
     def __str__(self) -> str:
-        rows = [["dies", *self.fates], *([gap, *cells] for gap, cells in self.rows().items())]
+        rows = [["dies after | before", *self.fates], *([gap, *cells] for gap, cells in self.rows().items())]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
