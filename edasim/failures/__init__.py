@@ -4,6 +4,7 @@ Faults act on nodes, brokers, links, stores and servers, never on the log. Follo
 time between failures, mean time to repair) and the verdict words of Jepsen. Left out: repair.
 """
 
+from .crash_points import Cell, CrashPoints, Outcome, crash_points
 from .faults import Crash, RandomCrashes, Restart, ZoneOutage
 from .findings import Finding, Findings, Moment, Verdict
 from .link_faults import DelayMessages, Direction, DuplicateMessages, LoseMessages, Partition, ReorderMessages
@@ -23,11 +24,16 @@ from .promises import (
     no,
     order_by,
 )  # fmt: skip
+from .shrinking import Shrunk, drawn_faults, shrink, smallest
+from .standby import FencedStore, Leadership, PlainStore
+from .when import StepKind, When, WhenFact
 
 __all__ = [
-    "BrokerCrash", "BrokerCutOff", "Crash", "DelayMessages", "Direction", "DuplicateMessages", "Fault", "Finding",
-    "Findings", "LoseMessages", "Moment", "Partition", "Pause", "Promise", "RandomCrashes", "ReorderMessages",
-    "Restart", "ServerErrors", "Slow", "StoreFull", "Verdict", "WrongClock", "ZoneOutage", "at_least_once",
-    "at_most_once", "at_the_end", "check", "check_faults", "check_promises", "conserves", "eventually",
-    "exactly_once", "install", "no", "order_by", "require_checkable", "require_possible",
+    "BrokerCrash", "BrokerCutOff", "Cell", "Crash", "CrashPoints", "DelayMessages", "Direction",
+    "DuplicateMessages", "Fault", "FencedStore", "Finding", "Findings", "Leadership", "LoseMessages", "Moment",
+    "Outcome", "Partition", "Pause", "PlainStore", "Promise", "RandomCrashes", "ReorderMessages", "Restart",
+    "ServerErrors", "Shrunk", "Slow", "StepKind", "StoreFull", "Verdict", "When", "WhenFact", "WrongClock",
+    "ZoneOutage", "at_least_once", "at_most_once", "at_the_end", "check", "check_faults", "check_promises",
+    "conserves", "crash_points", "drawn_faults", "eventually", "exactly_once", "install", "no", "order_by",
+    "require_checkable", "require_possible", "shrink", "smallest",
 ]  # fmt: skip

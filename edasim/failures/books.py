@@ -17,13 +17,16 @@ import numpy as np
 
 from ..errors import StateError, UnknownNameError
 from ..kernel import Run
-from ..kernel.runlog import DEAD_LETTERED, DONE, IN_FLIGHT, OUTCOMES, QUEUED, Fact
+from ..kernel.runlog import DEAD_LETTERED, DONE, DROPPED, IN_FLIGHT, OUTCOMES, QUEUED, Fact
 from .blame import Spell, spells, who_began
 from .findings import Explain, Moment
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+NETWORK = "network"
+"""The broker of the lanes on which messages are lost before they reach one."""
 
 LONGEST = 12
 """A message that was tried more often is told by its first and its last attempts."""
@@ -129,7 +132,7 @@ class Books:
 
     def addressed(self, service: str, types: Sequence[str] | None) -> Addressed:
         """The messages of these types (None: of all) that reached the door of a service."""
-        mine = np.flatnonzero(self.lanes_of(service)[self.rows.lane])
+        mine = np.flatnonzero(self.lanes_of(service)[self.rows.lane] | self._lost_on_the_way(service))
         number = self.rows.number[mine]
         order = np.argsort(number, kind="stable")
         mine, number = mine[order], number[order]
@@ -156,6 +159,25 @@ class Books:
         by_time = np.argsort(found.published_s, kind="stable")
         return Addressed(**{name: column[by_time] for name, column in vars(found).items()})
 
+    def _lost_on_the_way(self, service: str) -> Flags:
+        """Rows of messages that never reached the broker, and would have gone to a service."""
+        away = np.array([lane.broker == NETWORK for lane in self.run.lanes], dtype=bool)
+        lost: Flags = away[self.rows.lane] & (self.rows.outcome == DROPPED)
+        if not lost.any():
+            return lost
+        wanted = getattr(getattr(self.run.scenario, "topology", None), "consumes", {}).get(service)
+        if wanted is None:
+            leads = self.lanes_of(service)
+            mine = {lane.destination for lane, is_mine in zip(self.run.lanes, leads, strict=True) if is_mine}
+            near = np.array([lane.destination in mine for lane in self.run.lanes], dtype=bool)
+            lost &= near[self.rows.lane]
+            return lost
+        places = np.flatnonzero(lost)
+        numbers = self.rows.number[places].tolist()
+        kept = [getattr(self.event(number), "type", None) in wanted for number in numbers]
+        lost[places] = kept
+        return lost
+
     def _of_types(self, number: Ints, types: Sequence[str]) -> Flags:
         """Which of the sorted numbers are of these types."""
         starts = np.append(True, number[1:] != number[:-1])
@@ -177,7 +199,7 @@ class Books:
             involved = {moment.who for moment in moments} | {service or ""} | self._brokers(numbers)
             began = who_began(self.spells, involved, from_s, at_s)
             if began is not None:
-                moments.append(Moment(began.fact.time_s, began.fact.subject, f"fault: {began.words}"))
+                moments.insert(0, Moment(began.fact.time_s, began.fact.subject, f"fault: {began.words}"))
             moments.sort(key=lambda moment: moment.time_s)
             if end:
                 moments.append(Moment(self.run.ended_s, service or "the run", end))
@@ -209,7 +231,7 @@ class Books:
         yield Moment(float(self.rows.published_s[rows[0]]), publisher, f"publishes {what}")
         if service is None:
             return
-        leads = self.lanes_of(service)
+        leads = self.lanes_of(service) | np.array([lane.broker == NETWORK for lane in self.run.lanes], dtype=bool)
         mine = [row for row in rows if leads[self.rows.lane[row]]]
         if len(mine) > LONGEST:
             left_out = len(mine) - LONGEST
@@ -228,7 +250,10 @@ class Books:
         if not math.isnan(delivered_s):
             yield Moment(delivered_s, who, "takes it" if attempt == 1 else f"takes it again (attempt {attempt})")
         ended = self.run.ended_s if math.isnan(finished_s) else finished_s
-        yield Moment(ended, who, ENDS[outcome])
+        if self.run.lanes[int(rows.lane[row])].broker == NETWORK:
+            yield Moment(ended, NETWORK, "it is lost on its way to the broker")
+        else:
+            yield Moment(ended, who, ENDS[outcome])
 
 
 def told_fact(fact: Fact) -> str:

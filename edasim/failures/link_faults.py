@@ -24,6 +24,7 @@ from ..kernel.runlog import DROPPED, NEVER, pack_row
 from ..network import Link
 from ..network.link import RunningLink, Transfer
 from ..services import Source
+from .books import NETWORK
 from .plan import Plan, spell_of, tell, told_spell
 
 
@@ -165,16 +166,16 @@ class Partition(_OnLink):
     def install(self, sim: Simulation) -> None:
         """Cuts what it sends and, two ways, what its nodes receive."""
         nodes = [node for node in sim.nodes.values() if self.sender in (node.name, node.service.name)]
-        if self.direction is Direction.TWO_WAY:
-            for node in nodes:
-                if hasattr(node, "cut_off"):
-                    sim.at(self.at_s, node.cut_off)
-                    sim.at(self.at_s + self.for_s, node.reconnect)
         if self.sender in _senders(sim) or not nodes:
             super().install(sim)
         else:
             until_s = self.at_s + self.for_s
             sim.at(self.at_s, lambda: tell(sim, self, self.sender, [node.name for node in nodes], until_s))
+        if self.direction is Direction.TWO_WAY:
+            for node in nodes:
+                if hasattr(node, "cut_off"):
+                    sim.at(self.at_s, node.cut_off)
+                    sim.at(self.at_s + self.for_s, node.reconnect)
 
 
 class WayToBroker:
@@ -185,7 +186,7 @@ class WayToBroker:
         self.name: str = to.name
         self.disturbances: list[tuple[float, float, Transfer]] = []
         self._to = to
-        self._lost = sim.log.endpoint(sim.log.lane("network", to.name, ""), "")
+        self._lost = sim.log.endpoint(sim.log.lane(NETWORK, to.name, ""), "")
 
     def disturb(self, from_s: float, until_s: float, transfer: Transfer) -> None:
         """From `from_s` up to `until_s` messages go by `transfer`."""

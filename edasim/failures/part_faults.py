@@ -101,7 +101,7 @@ class StoreFull:
 
 @checks.configuration
 class ServerErrors:
-    """A share of `error_ratio` of what `server` answers is an error, from `at_s` on for `for_s` s (None: to the end)."""
+    """A share of `error_ratio` of what `server` answers is errors, from `at_s` on for `for_s` s (None: to the end)."""
 
     server: str = checks.text()
     error_ratio: float = checks.ratio(default=1.0)

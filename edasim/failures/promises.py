@@ -119,8 +119,9 @@ def at_least_once(
     """
     from .deliveries import Delivered
 
-    return Delivered(to=to, least=1, most=None, types=type, effect=effect, by=by, within_s=within_s)  # type:
-    ignore[arg - type]
+    return Delivered(
+        to=to, least=1, most=None, types=check_names("type", type), effect=effect, by=by, within_s=within_s
+    )
 
 
 def at_most_once(
@@ -133,7 +134,7 @@ def at_most_once(
     """As `at_least_once`, but the work is never done twice, and never without a message that asks for it."""
     from .deliveries import Delivered
 
-    return Delivered(to=to, least=0, most=1, types=type, effect=effect, by=by, within_s=None)  # type: ignore[arg-type]
+    return Delivered(to=to, least=0, most=1, types=check_names("type", type), effect=effect, by=by, within_s=None)
 
 
 def exactly_once(
@@ -147,8 +148,7 @@ def exactly_once(
     """At least once and at most once."""
     from .deliveries import Delivered
 
-    return Delivered(to=to, least=1, most=1, types=type, effect=effect, by=by, within_s=within_s)  # type:
-    ignore[arg - type]
+    return Delivered(to=to, least=1, most=1, types=check_names("type", type), effect=effect, by=by, within_s=within_s)
 
 
 def order_by(
@@ -167,7 +167,7 @@ def order_by(
     """
     from .ordering import Ordered
 
-    return Ordered(key=key, at=at, types=type, effect=effect, sequence=sequence)  # type: ignore[arg-type]
+    return Ordered(key=key, at=at, types=check_names("type", type), effect=effect, sequence=sequence)
 
 
 def no(condition: Callable[[Any], bool], words: str, *, of: str | None = None) -> Promise:
@@ -213,8 +213,14 @@ def conserves(
     """
     from .rules import Conserved
 
-    return Conserved(field=field, plus=plus, minus=minus, by=by, total=total, within_s=within_s)  # type:
-    ignore[arg - type]
+    return Conserved(
+        field=field,
+        plus=check_some_names("plus", plus),
+        minus=check_some_names("minus", minus),
+        by=by,
+        total=total,
+        within_s=within_s,
+    )
 
 
 def at_the_end(condition: Callable[[Any], bool], words: str) -> Promise:
