@@ -17,6 +17,7 @@ full grid, and the choice of the best of many systems.
 from typing import Any
 
 from .compare import Comparison, compare, independent_half_width
+from .crashes import crash_points
 from .gather import ExperimentWarning
 from .metrics import Metric, Metrics
 from .recording import Prediction, Recording
@@ -45,6 +46,7 @@ __all__ = [
     "WarmUpStudy",
     "batch_means",
     "compare",
+    "crash_points",
     "independent_half_width",
     "load",
     "next_goal",

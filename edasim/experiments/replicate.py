@@ -80,16 +80,19 @@ def until_precise(
     plan = plan_of(metrics, until_s, log)
     level = bonferroni_level(len(plan.measures), joint_level)
     tasks = tasks_of([scenario], range(most), seed)
-    gathered, made = Gathered(), 0
-    goal: int | None = FEWEST_PILOT_RUNS
-    while goal is not None:
+    gathered, goal = Gathered(), FEWEST_PILOT_RUNS
+    made = 0
+    while True:
         gather(tasks[made:goal], plan, workers=workers, journal=journal, into=gathered)
         made = goal
         (result,) = results_of([scenario], tasks, gathered, plan, Provenance.of(gathered, plan, seed))
         if gathered.stopped or result.n < FEWEST_PILOT_RUNS:
             return result
-        goal = next_goal(result.values.values(), wanted, level, made=made, most=most)
-    if any(interval.relative_half_width > wanted for interval in result.intervals(joint_level).values()):
+        following = next_goal(result.values.values(), wanted, level, made=made, most=most)
+        if following is None:
+            break
+        goal = following
+    if any(each.half_width > wanted * abs(each.mean) for each in result.intervals(joint_level).values()):
         gathered.notice(f"the half-width is still above {100 * wanted:g} % of a mean after {most} runs")
         (result,) = results_of([scenario], tasks, gathered, plan, Provenance.of(gathered, plan, seed))
     return result

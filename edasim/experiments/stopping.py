@@ -33,7 +33,7 @@ def next_goal(
     if made < FEWEST_PILOT_RUNS:
         return FEWEST_PILOT_RUNS
     kept = [list(values) for values in columns]
-    narrow = all(mean_interval(values, level).relative_half_width <= relative_half_width for values in kept)
+    narrow = all(_narrow(mean_interval(values, level), relative_half_width) for values in kept)
     if narrow or made >= most:
         return None
     needed = max(runs_needed(values, relative_half_width, level) for values in kept)
@@ -60,12 +60,17 @@ class Precision:
     @property
     def met(self) -> bool:
         """Whether the interval of all runs is as narrow as wanted."""
-        return self.intervals[-1].relative_half_width <= self.wanted
+        return _narrow(self.intervals[-1], self.wanted)
 
     @property
     def first_below(self) -> int | None:
         """The first number of runs whose interval happens to be narrow enough; with few runs that may be luck."""
-        return next((each.n for each in self.intervals if each.relative_half_width <= self.wanted), None)
+        return next((each.n for each in self.intervals if _narrow(each, self.wanted)), None)
+
+
+def _narrow(interval: Interval, wanted: float) -> bool:
+    """Whether the half-width is at most that share of the mean; where nothing varies it is, even at a mean of 0."""
+    return interval.half_width <= wanted * abs(interval.mean)
 
 
 def precision(values: Sequence[float], relative_half_width: float, level: float = 0.95) -> Precision:
