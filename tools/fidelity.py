@@ -3,10 +3,11 @@
     python tools/fidelity.py            writes docs/FIDELITY.md; exits with 1 and names the gaps if there are any
     python tools/fidelity.py check      writes nothing; a document that is out of date is a gap as well
 
-The rules stand in docs/rules/BROKER.csv and sourcing.csv: id, rule (one sentence), status (modelled, left out, not
-yet), source, note (why it is left out, what differs from what one would think). A test names its rules:
+The rules stand in docs/rules/BROKER.csv, sourcing.csv and governance.csv: id, rule (one sentence), status (modelled,
+left out, not yet), source, note (why it is left out, what differs from what one would think). A test names its rules:
 `@pytest.mark.rule("KAF-07")`. Tests that replay a table of measurements say how many rows agree, by the fixture
-`agreement`; they are run here.
+`agreement`; those that replay a measured run message by message tell the waits, by `told_waits`. Both are run here, and
+what they say is printed and written, with the counts of each subject.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ BROKERS = {
     "activemq": "ActiveMQ Classic",
     "nats": "NATS and JetStream",
     "sourcing": "Event sourcing",
+    "governance": "Service governance",
 }
-"""The files of rules: the brokers, and event sourcing, whose rules are those of several products."""
+"""The files of rules: the brokers, event sourcing and service governance, whose rules are those of several products."""
 MODELLED, LEFT_OUT, NOT_YET = "modelled", "left out", "not yet"
 PROPERTY = "rows agreeing"
+WAITS = "waits"
+REPORTS = {"agreement", "told_waits"}
+"""The fixtures by which tests report; those that ask for one are run here."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +59,16 @@ class Evidence:
 
     tests: dict[str, set[str]] = field(default_factory=dict)
     tables: dict[str, tuple[int, int]] = field(default_factory=dict)
+    waits: dict[str, tuple[int, float, float, float]] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Collects the marks, and keeps only the tests that report on a table."""
+        """Collects the marks, and keeps only the tests that report on a table or a run."""
         for item in items:
             for mark in item.iter_markers("rule"):
                 for rule in mark.args:
                     self.tests.setdefault(rule, set()).add(item.nodeid.split("[")[0])
-        items[:] = [item for item in items if "agreement" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if REPORTS & set(getattr(item, "fixturenames", ()))]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps what a test reports, and whether it failed."""
@@ -73,6 +79,9 @@ class Evidence:
                 if name == PROPERTY:
                     table, agreeing, rows = value
                     self.tables[table] = (agreeing, rows)
+                elif name == WAITS:
+                    run, *told = value
+                    self.waits[run] = tuple(told)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keeps which files could not be read."""
@@ -131,13 +140,32 @@ def document(rules: Iterable[Rule], evidence: Evidence) -> str:
     for broker, title in BROKERS.items():
         counts = Counter(rule.status for rule in rules if rule.broker == broker)
         lines.append(f"| {title} | {counts.total()} | {counts[MODELLED]} | {counts[LEFT_OUT]} | {counts[NOT_YET]} |")
-    lines += ["", "Tables of measurements, replayed through the models (`data/measured/README.md`):", ""]
-    lines += ["| table | rows agreeing | rows |", "| --- | ---: | ---: |"]
-    lines += [f"| {table} | {agreeing:,} | {rows:,} |" for table, (agreeing, rows) in sorted(evidence.tables.items())]
+    lines += ["", *conformance(evidence)]
     for broker, title in BROKERS.items():
         lines += ["", f"## {title}", "", "| id | rule | status | source | tests |", "| --- | --- | --- | --- | --- |"]
         lines += [_row(rule, evidence.tests.get(rule.id, ())) for rule in rules if rule.broker == broker]
     return "\n".join(lines) + "\n"
+
+
+def conformance(evidence: Evidence) -> list[str]:
+    """How far the models agree with what was measured, as Markdown: rows of each table, waits of each run."""
+    tables = sorted(evidence.tables.items())
+    agreeing, rows = (sum(counts[place] for _, counts in tables) for place in (0, 1))
+    lines = ["Tables of measurements, replayed through the models (`data/measured/README.md`):", ""]
+    lines += ["| table | rows agreeing | rows |", "| --- | ---: | ---: |"]
+    lines += [f"| {table} | {agree:,} | {all_rows:,} |" for table, (agree, all_rows) in tables]
+    lines += [f"| all {len(tables)} tables | {agreeing:,} | {rows:,} |"]
+    lines += [
+        "",
+        "Measured runs, simulated with the recorded arrivals and service times; waits from publishing to start:",
+        "",
+    ]
+    lines += ["| run | messages | mean wait measured | simulated | median difference, message by message |"]
+    lines += ["| --- | ---: | ---: | ---: | ---: |"]
+    for run, (messages, *seconds) in sorted(evidence.waits.items()):
+        measured, simulated, median = (1000 * each for each in seconds)
+        lines.append(f"| {run} | {messages:,} | {measured:.1f} ms | {simulated:.1f} ms | {median:.2f} ms |")
+    return lines
 
 
 def _row(rule: Rule, tests: Iterable[str]) -> str:
@@ -146,6 +174,12 @@ def _row(rule: Rule, tests: Iterable[str]) -> str:
     shown = "<br>".join(f"`{file}` ({count})" for file, count in sorted(named.items()))
     cells = [rule.id, rule.rule, status, rule.source, shown]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells) + " |"
+
+
+def counted(rules: Iterable[Rule]) -> str:
+    """How many rules have which status, in words."""
+    counts = Counter(rule.status for rule in rules)
+    return ", ".join(f"{counts[status]} {status}" for status in (MODELLED, LEFT_OUT, NOT_YET))
 
 
 def gather() -> Evidence:
@@ -170,10 +204,12 @@ def main() -> int:
         DOCUMENT.write_text(made, encoding="utf-8")
     elif not DOCUMENT.exists() or DOCUMENT.read_text(encoding="utf-8") != made:
         found.append("docs/FIDELITY.md is out of date; run: make fidelity")
+    print("\n".join(conformance(evidence)))
     for gap in found:
         print(f"gap: {gap}")
-    counts = Counter(rule.status for rule in rules)
-    print(", ".join(f"{counts[status]} {status}" for status in (MODELLED, LEFT_OUT, NOT_YET)), f"({len(found)} gaps)")
+    for broker, title in BROKERS.items():
+        print(f"{title}: {counted(rule for rule in rules if rule.broker == broker)}")
+    print(f"{counted(rules)} ({len(found)} gaps)")
     return 1 if found else 0
 
 

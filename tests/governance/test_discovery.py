@@ -350,5 +350,5 @@ class TestOutliers:
         assert (state.ejected(), state.healthy("n0")) == ((), True)
 
     def test_a_longest_ejection_below_the_first_is_refused(self):
-        with pytest.raises(ConfigurationError, match="longest_s is 10.0; give at least base_s, 30"):
+        with pytest.raises(ConfigurationError, match=r"longest_s is 10\.0; give at least base_s, 30"):
             OutlierDetection(longest_s=10.0)

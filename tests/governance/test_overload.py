@@ -166,10 +166,8 @@ class TestCoDel:
         assert (CoDel().target_s, CoDel().interval_s) == (0.005, 0.1)
 
     def test_drops_begin_after_an_interval_and_follow_at_intervals_over_root_n(self):
-        state, drops_s = CoDel().start(), []
-        for millisecond in range(600):
-            if state.drop(millisecond / 1000, wait_s=0.02, waiting=50):
-                drops_s.append(millisecond / 1000)
+        state = CoDel().start()
+        drops_s = [ms / 1000 for ms in range(600) if state.drop(ms / 1000, wait_s=0.02, waiting=50)]
         gaps = [0.1 / math.sqrt(n) for n in (1, 2, 3, 4)]
         due_s = [0.1, *(0.1 + sum(gaps[:n]) for n in (1, 2, 3, 4))]
         assert [math.ceil(each * 1000 - 1e-9) / 1000 for each in due_s] == drops_s[:5]
@@ -227,6 +225,7 @@ class TestNewestFirst:
             ControlledDelay(short_s=0.2)
 
 
+@pytest.mark.rule("GV-37")
 class TestPriorities:
     def test_the_unimportant_is_shed_first(self):
         shedding = ByPriority(shares=[1.0, 0.8, 0.5])
@@ -242,6 +241,7 @@ class TestPriorities:
             ByPriority(shares=shares)
 
 
+@pytest.mark.rule("GV-36")
 class TestBackPressure:
     def test_the_source_stops_at_the_high_mark_and_goes_on_at_the_low_one(self):
         flow = Watermarks(high=4, low=2).start()

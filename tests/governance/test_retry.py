@@ -234,7 +234,7 @@ class TestHedging:
         assert hedged <= (1.0 - share) * len(durations_s) + 1e-9
 
     def test_what_cannot_be_is_refused(self):
-        with pytest.raises(ConfigurationError, match="Hedge.attempts is 1"):
+        with pytest.raises(ConfigurationError, match=r"Hedge\.attempts is 1"):
             Hedge(delay_s=0.1, attempts=1)
         with pytest.raises(ConfigurationError, match="give at least one duration"):
             delay_from([])

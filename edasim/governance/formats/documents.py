@@ -70,10 +70,11 @@ def _yaml(text: str, source: str) -> list[Any]:
     def mapping(loader: Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         names: set[str] = set()
         for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge" and key.value in names:
+            if not isinstance(key, yaml.ScalarNode):
+                raise broken(source, "has a key that is a list or an object", "give keys that are texts")
+            if key.value in names and key.tag != "tag:yaml.org,2002:merge":
                 raise broken(source, f"has the key {key.value!r} twice", "give each key once")
-            if isinstance(key.value, str):
-                names.add(key.value)
+            names.add(key.value)
         loader.flatten_mapping(node)
         made: dict[Any, Any] = loader.construct_mapping(node, deep=True)
         return made

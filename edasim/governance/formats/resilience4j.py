@@ -182,7 +182,11 @@ def _resolved(
     """The fields of an object over those of the configurations it is based on (`base` unless it says), and their
     names.
     """
-    spelt = {spelling(each): (f"{path}.{each}", value) for each, value in own.items()}
+    spelt: dict[str, tuple[str, Any]] = {}
+    for each, value in own.items():
+        if spelling(each) in spelt:
+            raise checks.refuse(f"{path}.{each}", value, f"{spelt[spelling(each)][0]} says the same: give one")
+        spelt[spelling(each)] = (f"{path}.{each}", value)
     base = spelt.pop("baseconfig", ("", base))[1]
     if base is None:
         return spelt, set()
