@@ -9,7 +9,9 @@ here: everything in which brokers differ; it lives in each broker's own room.
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from ..errors import CapabilityError
@@ -77,6 +79,22 @@ class Subscription(Protocol):
 
     def withdraw(self, taker: Taker) -> None:
         """The taker takes no more messages. If it is busy it is gone (a crash); what it held is given back later."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQueue:
+    """A queue that its takers may serve themselves from, which saves them a call for each message.
+
+    A subscription that hands out nothing but the head of one queue, to whoever has been free for longest, may offer it
+    as its attribute `open_queue`.
+    A taker that has finished a message acknowledges it, if anyone is to be told (`settled` is not empty); then it
+    takes the head of `waiting`, or, with none waiting, notes itself at the end of `free`. That is what `done` does, so
+    takers of one queue may go either way. The three stay the same objects for as long as the subscription lives.
+    """
+
+    waiting: deque[Message]
+    free: deque[Taker]
+    settled: Sequence[Callable[[float, Message], None]]
 
 
 class Destination(Protocol):

@@ -23,7 +23,7 @@ from ..errors import ConfigurationError, HandlerError, UnknownNameError
 from ..events import Event
 from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DROPPED, FAILED, FILTERED, NEVER, QUEUED, pack_row
-from .base import Capability, Message, Taker, event_of
+from .base import Capability, Message, OpenQueue, Taker, event_of
 from .by_hand import Held, Receive, publish
 from .topology import Topology
 
@@ -257,8 +257,9 @@ class MemorySubscription:
         self.dead_letters = dead_letters
         self.lane = self.sim.log.lane(topic.broker, topic.name, name)
         self._nobody = self.sim.log.endpoint(self.lane, "")
-        self.waiting: deque[Message] = deque()
-        self._free: deque[Taker] = deque()
+        self.open_queue = OpenQueue(waiting=deque(), free=deque(), settled=topic.settled)
+        self.waiting = self.open_queue.waiting
+        self._free = self.open_queue.free
         self._held: dict[Held, None] = {}
         self.offer, self.done = self._hot_path()
         self.sim.on_end(self._open_rows)
@@ -267,17 +268,21 @@ class MemorySubscription:
         self,
     ) -> tuple[Callable[[float, Message], None], Callable[[Taker, float, Message], Message | None]]:
         """`offer` and `done` as closures: their names are local, which makes each call a third cheaper."""
-        waiting, free, capacity, settled = self.waiting, self._free, self.capacity, self.topic.settled
+        waiting, free, settled, room = self.waiting, self._free, self.topic.settled, self.capacity or 0
         wait, first_waiting, first_free, set_free = waiting.append, waiting.popleft, free.popleft, free.append
 
         def offer(now_s: float, message: Message) -> None:
             if free:
                 take = first_free().take
                 take(now_s, message)
-            elif capacity is not None and len(waiting) >= capacity:
-                self._overflow(now_s, message)
             else:
                 wait(message)
+
+        def offer_within_capacity(now_s: float, message: Message) -> None:
+            if not free and len(waiting) >= room:
+                self._overflow(now_s, message)
+            else:
+                offer(now_s, message)
 
         def done(taker: Taker, now_s: float, message: Message) -> Message | None:
             if settled:
@@ -287,7 +292,7 @@ class MemorySubscription:
             set_free(taker)
             return None
 
-        return offer, done
+        return offer if self.capacity is None else offer_within_capacity, done
 
     def ready(self, taker: Taker, now_s: float) -> None:
         """The taker is free: it gets the message at the head, or waits behind those who are free already."""

@@ -3,11 +3,14 @@
 import csv
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 MEASURED = Path(__file__).parents[2] / "data" / "measured"
 PROPERTY = "rows agreeing"
+WAITS = "waits"
 
 
 @pytest.fixture
@@ -38,6 +41,22 @@ def agreement(record_property: Callable[[str, object], None]) -> Callable[..., N
         assert set(reasons) <= differing, f"{table}: rows with a reason that agree: {set(reasons) - differing}"
 
     return judge
+
+
+@pytest.fixture
+def told_waits(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Reports a measured run beside its simulation, for the ledger: `told_waits(run, measured_s, simulated_s)`.
+
+    Both are waits in seconds, message by message in the same order; what they must agree in, the test asserts itself.
+    """
+
+    def tell(run: str, measured_s: Any, simulated_s: Any) -> None:
+        measured, simulated = (np.asarray(waits_s, dtype=float) for waits_s in (measured_s, simulated_s))
+        assert measured.shape == simulated.shape
+        median_s = float(np.median(np.abs(measured - simulated)))
+        record_property(WAITS, (run, len(measured), float(measured.mean()), float(simulated.mean()), median_s))
+
+    return tell
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

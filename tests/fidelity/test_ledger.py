@@ -57,6 +57,25 @@ def test_the_document_counts_rules_tests_and_rows(fidelity: ModuleType):
     assert r"| KAF-01 | a \* b | modelled. a note | a source | `t.py` (2) |" in text
 
 
+def test_the_conformance_report_counts_rows_and_tells_waits(fidelity: ModuleType):
+    evidence = fidelity.Evidence(
+        tables={"nats/wildcards": (341, 342), "kafka/keys": (1999, 2000)},
+        waits={"rabbitmq_mm1": (3000, 0.0962, 0.0971, 0.00049)},
+    )
+    told = fidelity.conformance(evidence)
+    assert [line for line in told if "all 2 tables" in line] == ["| all 2 tables | 2,340 | 2,342 |"]
+    assert told[-1] == "| rabbitmq_mm1 | 3,000 | 96.2 ms | 97.1 ms | 0.49 ms |"
+    assert set(told) <= set(fidelity.document([], evidence).splitlines())
+
+
+def test_the_stored_document_has_each_table_and_run_that_was_measured(fidelity: ModuleType):
+    stored = (ROOT / "docs" / "FIDELITY.md").read_text(encoding="utf-8")
+    measured = ROOT / "data" / "measured"
+    for path in measured.rglob("*.csv*"):
+        name = path.relative_to(measured).as_posix().split(".")[0]
+        assert f"| {name} |" in stored or f"| {name}, " in stored, f"{name} is in no report; run: make fidelity"
+
+
 def test_the_stored_document_tells_every_rule_as_it_stands(fidelity: ModuleType):
     stored = (ROOT / "docs" / "FIDELITY.md").read_text(encoding="utf-8").splitlines()
     made = fidelity.document(fidelity.read_rules(fidelity.RULES), fidelity.Evidence()).splitlines()

@@ -4,6 +4,7 @@ The hand-over (from one end to the next start of a consumer whose next message w
 half of each recording. One run each: waits are compared message by message, not by their means alone.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +57,19 @@ def pull(sim: Simulation, **settings: Any) -> tuple[Any, Any]:
 
 
 @pytest.mark.rule("NAT-18")
-def test_four_workers_of_a_pull_consumer_wait_like_one_queue():
+def test_four_workers_of_a_pull_consumer_wait_like_one_queue(told_waits: Callable[..., None]):
     """Theory for one shared queue 7.0 ms without hand-over, for a random split 46.5 ms; measured 8.4 ms."""
     recorded, sim = Recorded("jetstream_4consumers_a"), Simulation(seed=1)
     recorded.simulate(sim, *pull(sim), consumers=4)
     waited_s = waits_s(sim.run())
+    told_waits("jetstream_4consumers_a", recorded.waits_s, waited_s)
     assert 0.0004 < recorded.handover_s() < 0.0008
     assert np.median(np.abs(waited_s - recorded.waits_s)) < 0.0005
     assert abs(waited_s.mean() - recorded.waits_s.mean()) < 0.0005
 
 
 @pytest.mark.rule("NAT-03")
-def test_a_queue_group_waits_like_a_random_split():
+def test_a_queue_group_waits_like_a_random_split(told_waits: Callable[..., None]):
     """With the members that were measured for each message: 110 ms, message by message."""
     recorded, sim = Recorded("natsgroup_2consumers_load80_a"), Simulation(seed=1)
     nats = Nats().start(sim)
@@ -75,6 +77,7 @@ def test_a_queue_group_waits_like_a_random_split():
     group._draw = ((member + 0.5) / 2 for member in recorded.first["consumer"]).__next__
     recorded.simulate(sim, group, nats.subject("m"), consumers=2)
     waited_s = waits_s(sim.run())
+    told_waits("natsgroup_2consumers_load80_a", recorded.waits_s, waited_s)
     assert np.median(np.abs(waited_s - recorded.waits_s)) < 0.0005
     assert 0.105 < waited_s.mean() < 0.115
 
@@ -128,7 +131,7 @@ def test_a_killed_consumer_left_a_batch_behind_as_measured():
 
 @pytest.mark.rule("NAT-11")
 @pytest.mark.parametrize("handover_s", [0.0002, 0.0003, 0.0004])
-def test_a_killed_consumer_leaves_a_batch_behind(handover_s: float):
+def test_a_killed_consumer_leaves_a_batch_behind(handover_s: float, told_waits: Callable[..., None]):
     """Which batch it is hangs on tenths of milliseconds; with a hand-over of 0.3 ms it is the one that was measured."""
     recorded, sim = Recorded("jetstream_kill_batch10_a"), Simulation(seed=1)
     consumer, to = pull(sim, batch=10, ack_sending="with_next_fetch")
@@ -146,6 +149,8 @@ def test_a_killed_consumer_leaves_a_batch_behind(handover_s: float):
     differences_s = np.abs(before["started_s"] - before["published_s"] - recorded.waits_s[before["message"]])
     assert differences_s.median() < 0.05 * recorded.waits_s.mean()
     if handover_s == 0.0003:
+        simulated_s = (before["started_s"] - before["published_s"]).to_numpy()
+        told_waits("jetstream_kill_batch10_a, first deliveries", recorded.waits_s[before["message"]], simulated_s)
         again = rows[rows["attempt"] == 2].sort_values("started_s")
         measured = recorded.rows[recorded.rows["redelivered"] == 1].sort_values("started_s")
         assert again["message"].tolist() == measured["sequence"].tolist()

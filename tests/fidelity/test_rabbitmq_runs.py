@@ -5,6 +5,7 @@ wake-up) is calibrated on the first half of each run. One run each was measured,
 arrivals and services do not fix: each message's wait is compared with its own measured wait.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,13 @@ def replay(name: str, prefetch: int, *, handover_s: float | None = None, kill_s:
 @pytest.mark.parametrize(
     ("prefetch", "mean_ms", "p95_ms"), [(1, 20.5, 99), (20, 89.0, 365)], ids=["prefetch 1", "prefetch 20"]
 )
-def test_four_consumers_wait_as_measured_whether_they_share_or_hoard(prefetch: int, mean_ms: float, p95_ms: float):
+def test_four_consumers_wait_as_measured_whether_they_share_or_hoard(
+    prefetch: int, mean_ms: float, p95_ms: float, told_waits: Callable[..., None]
+):
     """6,000 messages, load 0.72, squared coefficient of variation of the services 4."""
     told = replay(f"4consumers_prefetch{prefetch}_a", prefetch)
     without = replay(f"4consumers_prefetch{prefetch}_a", prefetch, handover_s=0.0)
+    told_waits(f"rabbitmq_4consumers_prefetch{prefetch}_a", told.measured_s, told.waits_s)
     assert 1000 * told.measured_s.mean() == pytest.approx(mean_ms, abs=0.1)
     assert 1000 * told.waits_s.mean() == pytest.approx(mean_ms, rel=0.03)
     assert 1000 * told.waits_s.quantile(0.95) == pytest.approx(p95_ms, rel=0.03)
@@ -109,8 +113,9 @@ def after_the_kill(starts: pd.DataFrame, kill_s: float) -> tuple[list[int], list
 
 
 @pytest.mark.rule("RMQ-13")
-def test_what_a_killed_consumer_held_comes_back_at_once_in_its_order_before_the_new():
+def test_what_a_killed_consumer_held_comes_back_at_once_in_its_order_before_the_new(told_waits: Callable[..., None]):
     told = replay("kill_prefetch10_a", 10, kill_s=12.0)
+    told_waits("rabbitmq_kill_prefetch10_a", told.measured_s, told.waits_s)
     assert told.median_error_s < 0.03 * told.measured_s.mean()
     assert told.waits_s.mean() == pytest.approx(told.measured_s.mean(), rel=0.03)
     rows = told.run.deliveries
@@ -135,8 +140,9 @@ def waiting(published_s: pd.Series, started_s: pd.Series, at_s: np.ndarray) -> n
     return np.searchsorted(np.sort(published_s), at_s) - np.searchsorted(np.sort(started_s), at_s)
 
 
-def test_the_backlog_of_a_burst_rises_and_falls_as_measured():
+def test_the_backlog_of_a_burst_rises_and_falls_as_measured(told_waits: Callable[..., None]):
     told = replay("burst_a", 1)
+    told_waits("rabbitmq_burst_a", told.measured_s, told.waits_s)
     assert told.median_error_s < 0.01
     at_s = np.arange(0.0, 60.0, 0.5)
     measured = waiting(told.measured["published_s"], told.measured["started_s"], at_s)

@@ -96,7 +96,7 @@ def test_probe_03_the_thirteenth_member_of_a_group_on_twelve_partitions_gets_not
 
 @pytest.mark.rule("KAF-12")
 def test_probe_04_an_eager_rebalance_stops_every_member():
-    """C comes at 20 s; B hears of it at 21 s and lets go. A works until 29 s, and so long B reads nothing, though idle."""
+    """C comes at 20 s; B hears of it at 21 s and lets go. A works until 29 s; until then idle B reads nothing."""
     sim = Simulation(seed=1)
     kafka = Kafka(partitions=2, assignor="range", commit="after_each", **GROUP).start(sim)
     topic = kafka.topic("t", partitioner=lambda message: message[5].data)
@@ -149,6 +149,11 @@ def memory(sim: Simulation) -> tuple[Any, Any]:
 def rabbitmq_queue(sim: Simulation) -> tuple[Any, Any]:
     queue = RabbitMQ().start(sim).declare_queue("q")
     return queue, queue.consume()
+
+
+def rabbitmq_one_by_one(sim: Simulation) -> tuple[Any, Any]:
+    queue = RabbitMQ().start(sim).declare_queue("q")
+    return queue, queue.consume(prefetch=1)
 
 
 def activemq_queue(sim: Simulation) -> tuple[Any, Any]:
@@ -284,7 +289,7 @@ def test_probe_11_a_batch_committed_before_processing_loses_and_after_processing
 
 
 @pytest.mark.rule("RMQ-11", "NAT-14")
-@pytest.mark.parametrize("laid_out", [rabbitmq_queue, jetstream])
+@pytest.mark.parametrize("laid_out", [rabbitmq_one_by_one, jetstream])
 def test_probe_12_a_nacked_message_without_a_limit_is_redelivered_for_ever_at_full_speed(
     laid_out: Callable[[Simulation], tuple[Any, Any]],
 ):

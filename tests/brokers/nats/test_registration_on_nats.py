@@ -1,9 +1,11 @@
-"""The registration case on JetStream and on core NATS under random crashes: what each of them promises."""
+"""The registration case on JetStream with other settings than its defaults, under random crashes.
+
+All brokers with their defaults, and what core NATS loses: `tests/scenarios/test_registration_on_brokers.py`.
+"""
 
 import pytest
 
 from edasim import JetStream, Nats, failures, scenarios
-from edasim.brokers import Capability
 from edasim.kernel import Run
 from edasim.scenarios import Registration
 
@@ -24,7 +26,7 @@ def sent_again(run: Run) -> set[str]:
 
 
 @pytest.mark.rule("NAT-11")
-@pytest.mark.parametrize("settings", [{}, {"batch": 5}, {"ack_wait_s": 8.0, "max_ack_pending": 10}], ids=str)
+@pytest.mark.parametrize("settings", [{"batch": 5}, {"ack_wait_s": 8.0, "max_ack_pending": 10}], ids=str)
 def test_jetstream_loses_nothing_in_30_seeds_of_crashes(settings: dict[str, object]) -> None:
     mailed_twice = 0
     for seed in range(30):
@@ -48,30 +50,6 @@ def test_an_ack_wait_shorter_than_the_work_mails_twice_without_a_crash() -> None
         twice[ack_wait_s] = sum(fact.kind == "mail_cached" and not fact.detail["new"] for fact in run.fact_list)
     assert twice[0.05] > 10
     assert twice[30.0] == 0
-
-
-class Reckless:
-    """Core NATS under a promise that it cannot keep, so that the scenario lets it try."""
-
-    def start(self, sim: object) -> object:
-        running = Nats().start(sim)
-        running.capabilities = frozenset(Capability)
-        return running
-
-
-@pytest.mark.rule("NAT-02")
-def test_core_nats_loses_users_and_mails_under_crashes_and_only_then() -> None:
-    lost_mails = undecided = 0
-    for seed in range(30):
-        calm = scenarios.audit(Registration(users_per_s=10.0, users=60, broker=Reckless()).run(seed=seed))
-        assert calm.undecided == calm.without_row == 0
-        stormy = scenarios.audit(
-            Registration(users_per_s=10.0, users=60, faults=crashes(), broker=Reckless()).run(seed=seed)
-        )
-        undecided += stormy.undecided
-        lost_mails += stormy.without_mail
-    assert undecided > 100
-    assert lost_mails > 20
 
 
 def test_the_scenario_goes_to_a_dictionary_and_back() -> None:
