@@ -19,7 +19,7 @@ from typing import Any
 import edasim as eda
 from edasim.theory import batch_means_interval, student_t
 
-from . import heap_loop, idiomatic, plane
+from . import heap_loop, idiomatic, plane, plane_log
 from .own_process import measure
 from .workloads import MEAN_UP_S, SERVICE_S, WORKLOADS, Kept, Workload
 
@@ -39,6 +39,8 @@ def run_heap(workload: Workload, messages: int, seed: int) -> Kept:
 
 
 def run_edasim(workload: Workload, messages: int, seed: int, log: str) -> eda.Run:
+    if workload.groups:
+        return run_log(workload, messages, seed, log)
     return plane.simulate(
         workload,
         messages,
@@ -47,6 +49,20 @@ def run_edasim(workload: Workload, messages: int, seed: int, log: str) -> eda.Ru
         eda.times.Exponential(mean_s=SERVICE_S),
         eda.times.Exponential(mean_s=MEAN_UP_S),
     )
+
+
+def run_log(workload: Workload, messages: int, seed: int, log: str) -> eda.Run:
+    sim = eda.Simulation(seed=seed, log=log)
+    load = eda.load.Poisson(rate_per_s=workload.arrival_per_s)
+
+    def service_time(mean_s: float) -> eda.times.Exponential:
+        return eda.times.Exponential(mean_s=mean_s)
+
+    return plane_log.simulate(workload, messages, sim, load, service_time, plane_log.keys(sim))
+
+
+def keep_edasim(workload: Workload, run: eda.Run) -> Kept:
+    return plane_log.kept(workload, run) if workload.groups else plane.kept(workload, run)
 
 
 def run_full(workload: Workload, messages: int, seed: int) -> eda.Run:
@@ -65,8 +81,8 @@ Program = tuple[Callable[[Workload, int, int], Any], Callable[[Workload, Any], K
 PROGRAMS: dict[str, Program] = {
     SIMPY: (run_simpy, as_it_is),
     HEAP: (run_heap, as_it_is),
-    FULL: (run_full, plane.kept),
-    METRICS: (run_metrics, plane.kept),
+    FULL: (run_full, keep_edasim),
+    METRICS: (run_metrics, keep_edasim),
 }
 """How each program runs, and how what it made is read; the place for further simulators."""
 
@@ -83,11 +99,13 @@ class Timed:
     interruptions: int
     up_s: float
     down_s: float
+    out_of_order: int = 0
 
 
 def programs_for(workload: Workload) -> list[str]:
-    """A bare loop cannot host a SimPy process, so it has no row where one runs beside."""
-    return [name for name in PROGRAMS if not (workload.has_ticker and name == HEAP)]
+    """A bare loop cannot host a SimPy process, so it has no row where one runs beside, nor was one written for a log."""
+    without_heap = workload.has_ticker or workload.groups
+    return [name for name in PROGRAMS if not (without_heap and name == HEAP)]
 
 
 def one_round(workload_name: str, messages: int, number: int) -> list[dict[str, Any]]:
@@ -111,11 +129,12 @@ def timed(workload: Workload, name: str, messages: int, seed: int) -> Timed:
         program=name,
         cpu_s=cpu_s,
         mean_s=math.fsum(kept.times_s) / len(kept.times_s),
-        error_s=standard_error_s(kept.times_s) if len(kept.times_s) == messages else None,
+        error_s=standard_error_s(kept.times_s) if len(kept.times_s) >= messages else None,
         deliveries=kept.deliveries,
         interruptions=kept.interruptions,
         up_s=kept.up_s,
         down_s=kept.down_s,
+        out_of_order=kept.out_of_order,
     )
 
 

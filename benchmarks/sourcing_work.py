@@ -150,10 +150,7 @@ class Bare:
             self._connection.execute("commit")
 
     def replay(self) -> int:
-        rows = self._connection.execute("select * from events order by position").fetchall()
-        return sum(payload(row[0] - 1)["cents"] for row in rows[:0]) + sum(
-            payload(n)["cents"] for n in range(len(rows))
-        )
+        return len(self._connection.execute("select * from events order by position").fetchall())
 
 
 CONTENDERS: dict[str, Callable[[str, int], Any]] = {

@@ -1,8 +1,10 @@
 """What is simulated: queues whose long-run mean is known, so that a fast program cannot be a wrong one unnoticed.
 
-W1 and W2 are M/M/1 and M/M/8, W4 is W1 with a server that breaks down. All start empty, serve first come first served,
-run until the last message is done, and keep the time of each message. The theory of W4 is M/G/1 with a set-up (Welch
-1964): a service lasts a completion time with its repairs, and who comes to an empty system may have to sit one out.
+W1 and W2 are M/M/1 and M/M/8, W4 is W1 with a server that breaks down. W3 is a log of 12 partitions, read by groups of
+12, 6 and 3 members; member m of M reads the partitions p with p mod M = m, in the order in which their records came, so
+each member is an M/M/1 queue. All start empty, serve first come first served, run until the last message is done, and
+keep the time of each delivery. The theory of W4 is M/G/1 with a set-up (Welch 1964): a service lasts a completion time
+with its repairs, and who comes to an empty system may have to sit one out.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from edasim import theory
@@ -35,6 +38,13 @@ class Workload:
     mean_s: float
     breaks_down: bool = False
     has_ticker: bool = False
+    groups: tuple[int, ...] = ()
+    """The members of each group, if the messages go into a log of partitions."""
+
+    @property
+    def deliveries_per_message(self) -> int:
+        """A log is read by every group."""
+        return len(self.groups) or 1
 
     def horizon_s(self, messages: int) -> float:
         """When breakdowns end, so that the system drains: the mean instant of the last arrival."""
@@ -50,6 +60,29 @@ class Kept:
     interruptions: int = 0
     up_s: float = 0.0
     down_s: float = 0.0
+    out_of_order: int = 0
+    """Deliveries of a group that came before those of earlier offsets of their partition, or left some out."""
+
+
+PARTITIONS = 12
+KEYS = 10_000
+MEMBER_LOAD = 0.75
+COMMIT_EVERY_S = 0.5
+"""What a member has read it commits at its first poll after so long: some hundred records each time."""
+
+
+@cache
+def key_weights() -> list[float]:
+    """How often each key comes up, relative to the first one; key k goes to partition k mod 12."""
+    return [1.0 / (key + 1) for key in range(KEYS)]
+
+
+@cache
+def member_rates_per_s(workload: Workload, members: int) -> list[float]:
+    """How many records a second come to each member of a group; it can serve a third more."""
+    weights = key_weights()
+    shares = [math.fsum(weights[member::members]) / math.fsum(weights) for member in range(members)]
+    return [workload.arrival_per_s * share for share in shares]
 
 
 def ticker(env: simpy.Environment, ticks: int, period_s: float) -> Generator[simpy.Event, Any, None]:
@@ -97,4 +130,15 @@ W4 = Workload(
     mean_response_with_repairs_s(0.8, SERVICE_S, MEAN_UP_S, REPAIR_S),
     breaks_down=True,
 )
-WORKLOADS = {workload.name: workload for workload in (W1, W1_TICKER, W2, W4)}
+W3_GROUPS = (12, 6, 3)
+W3 = Workload(
+    "W3",
+    "a log of 12 partitions, read by groups of 12, 6 and 3 members",
+    1200.0,
+    1,
+    "response",
+    # A member is M/M/1 with a mean response of 3 / its rate; weighted by the rates, a group's mean is 3 M / 1200.
+    sum(members * MEMBER_LOAD / (1.0 - MEMBER_LOAD) / 1200.0 for members in W3_GROUPS) / len(W3_GROUPS),
+    groups=W3_GROUPS,
+)
+WORKLOADS = {workload.name: workload for workload in (W1, W1_TICKER, W2, W3, W4)}

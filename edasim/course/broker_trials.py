@@ -6,6 +6,7 @@ comes out. Follows the rules RMQ-01, RMQ-11, RMQ-12, KAF-01, KAF-03, KAF-07, KAF
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -112,9 +113,7 @@ class AssignmentRule:
             return "That is round robin: all partitions in one row, dealt like cards. Range deals each topic alone."
         counts = [len(given[member]) for member in MEMBERS]
         if max(counts) - min(counts) <= 1:
-            return (
-                "It is fair, and range is not: in each topic the surplus goes to the first member, so to the same one."
-            )
+            return "It is fair, and range is not: in each topic the surplus goes to the first member, the same one."
         return "Range deals runs of neighbours, topic by topic, to the members in the order of their names."
 
 
@@ -215,14 +214,11 @@ def orders_run(key_of: Callable[[Event], Any], seed: int) -> Run:
 
     def publish(order: int, customer: int, country: str, step: str) -> None:
         data = {"order": f"o-{order}", "customer": f"c-{customer}", "country": country, "step": step}
-        event = Event(type=f"order.{step}", data=data)
-        key = key_of(event)
+        key = key_of(Event(type=f"order.{step}", data=data))
         if key is not None and not isinstance(key, str):
             raise ConfigurationError(f"the key is {key!r}", field="key", value=key, remedy="return a text, or None")
-        topic.publish(
-            event if key is None else Event(type=event.type, data=data, extensions={"partitionkey": key}),
-            publisher="shop",
-        )
+        extensions = {} if key is None else {"partitionkey": key}
+        topic.publish(Event(type=f"order.{step}", data=data, extensions=extensions), publisher="shop")
 
     for order in range(ORDERS):
         customer, country = int(60 * draw()), "de" if draw() < 0.7 else "fr"
@@ -243,7 +239,7 @@ def overtaken(run: Run) -> int:
         data: Any = run.numbered_events[number].data
         spans.setdefault(data["order"], {})[data["step"]] = (from_s, to_s)
     return sum(
-        any(steps[later][0] < steps[earlier][1] - 1e-9 for earlier, later in zip(STEPS, STEPS[1:], strict=False))
+        any(steps[later][0] < steps[earlier][1] - 1e-9 for earlier, later in itertools.pairwise(STEPS))
         for steps in spans.values()
     )
 
@@ -267,7 +263,7 @@ def keys_trial(answer: Any, seed: int) -> Verdict:
     if keyless(run):
         return Verdict(
             False,
-            f"Some events have no key, and in {wrong} of {ORDERS} orders a step began before the one before it was done.",
+            f"Some events have no key; in {wrong} of {ORDERS} orders a step began before the one before it was done.",
             "Without a key a record goes where the others of its batch go, and then elsewhere: no order is promised.",
         )
     if wrong:

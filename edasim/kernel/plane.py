@@ -146,11 +146,11 @@ class PlaneEnvironment(simpy.Environment):
         try:
             for _ in repeat(None, limit):
                 record = records[0]
-                time_s = record[0]
-                if queue and queue[0][0] <= time_s and queue[0] < record:
+                now_s, _, _, action, argument = record
+                if queue and queue[0][0] <= now_s and queue[0] < record:
                     return False
-                self._now = now_s = time_s
-                follower = record[3](now_s, record[4])
+                self._now = now_s
+                follower = action(now_s, argument)
                 if follower is not None:
                     if heapreplace(records, follower) is not record:
                         raise _not_now_or_later(None, now_s)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ Numbers: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 Fill: TypeAlias = Callable[[int], Numbers]
 """Gives the next `size` numbers of a stream as an array."""
+
+T = TypeVar("T")
 
 FIRST_BLOCK = 64
 LARGEST_BLOCK = 4096
@@ -64,6 +66,16 @@ class Streams:
     def uniform(self, name: str) -> Draw:
         """Draws from the stream `name`, uniform in [0, 1)."""
         return in_blocks(self.generator(name).random).__next__
+
+
+def numbers_of(draw: Callable[[], T]) -> Iterator[T]:
+    """The numbers that a draw gives, as an iterator: `next` of it takes half the time of a call of its `__next__`.
+
+    >>> next(numbers_of(in_blocks(np.ones).__next__))
+    1.0
+    """
+    owner = getattr(draw, "__self__", None)
+    return owner if isinstance(owner, Iterator) and draw == owner.__next__ else iter(draw, None)
 
 
 def block_sizes() -> Iterator[int]:

@@ -1,9 +1,9 @@
 """The broker lab: one consumer of several dies; what comes back, to whom, after how long, on six brokers.
 
-For each consumer 250 messages are published in four seconds, a quarter more than they can do, so everybody's hands are
-full when the crash comes. Left: the inside of the broker an instant before the crash. Right: who works on what until
-nothing is left to do. Kafka has 12 partitions and commits after each poll. The crash falls into any phase of Kafka's
-heartbeats, by the seed. Left out: a consumer that comes back, keys that are hot, brokers that die.
+However many the consumers are, together they can do 200 messages per second, and 250 come, for four seconds; so
+everybody's hands are full when the crash comes. Left: the inside of the broker an instant before the crash. Right: who
+works on what until nothing is left to do. Kafka has 12 partitions and commits after each poll. The crash falls into any
+phase of Kafka's heartbeats, by the seed. Left out: a consumer that comes back, keys that are hot, brokers that die.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..kernel import Run
+from ..kernel import Run, times
 from ..scenarios.comeback import Comeback, comeback
 from ..scenarios.one_broker import OneBroker, six_brokers
 from ..viz import Picture
@@ -25,7 +25,7 @@ from .panels import GREY, ROW, panel, pinned_line
 from .spread import Metric
 
 BROKERS = ("RabbitMQ", "Kafka", "ActiveMQ", "JetStream", "core NATS", "memory bus")
-EACH, PER_S, PHASE_S = 250, 62.5, 3.0
+TOGETHER_PER_S, PHASE_S = 200.0, 3.0
 UNBOUNDED = ("core NATS", "memory bus")
 COMMON = "It has no such bound, so “held” changes nothing."
 
@@ -44,9 +44,8 @@ def scenario(values: Values) -> OneBroker:
     """The scenario of the lab's values."""
     return OneBroker(
         broker=six_brokers(int(values["held"]))[values["broker"]],
-        messages=EACH * values["consumers"],
-        rate_per_s=PER_S * values["consumers"],
         consumers=values["consumers"],
+        service_time=times.Exponential(mean_s=values["consumers"] / TOGETHER_PER_S),
         crash_s=values["crash_s"],
         phase_s=PHASE_S,
     )
@@ -98,14 +97,9 @@ def rows_of(model: Model) -> Picture:
 def in_words(model: Model) -> str:
     """The setting and the books in one paragraph."""
     values, books = model.values, model.books
-    held = f"holding up to {values['held']} each"
-    setting = (
-        f"{values['broker']}, {values['consumers']} consumers {held}, a crash {values['crash_s']:g} s after the start"
-    )
-    if values["broker"] in UNBOUNDED:
-        setting = (
-            f"{values['broker']}, {values['consumers']} consumers, a crash {values['crash_s']:g} s after the start"
-        )
+    held = "" if values["broker"] in UNBOUNDED else f" holding up to {values['held']} each"
+    crash = f"a crash {values['crash_s']:g} s after the start"
+    setting = f"{values['broker']}, {values['consumers']} consumers{held}, {crash}"
     idle = idle_consumers(model)
     said = f"{setting}: lost {books.lost}, done twice {books.twice}, more than 10 s late {books.late}."
     if books.again:
@@ -144,14 +138,14 @@ LAB = Lab(
         ),
         Stops(
             name="held", stops=(1, 5, 10, 20, 50, 100), default=20, unit="messages",
-            label="held by one consumer", question="Prefetch, poll or batch: what does one crash put at stake?",
+            label="held", question="Prefetch, poll or batch of each consumer: what does one crash put at stake?",
         ),
         Slider(
             name="consumers", low=2, high=13, step=1, default=4, unit="",
             question="Twelve partitions: what does a thirteenth member of a Kafka group do?",
         ),
         Slider(
-            name="crash_s", low=0.5, high=4.0, step=0.1, default=2.0, unit="s after the start", label="crash",
+            name="crash_s", low=0.5, high=4.0, step=0.1, default=2.0, unit="s", label="crash after",
             question="A tenth of a second later: is as much done twice?",
         ),
     ),

@@ -1,8 +1,8 @@
 """The delivery lab: once, twice or never, by where a crashing consumer acknowledges and what it remembers.
 
 A thousand messages lie ready for one consumer that takes 10 ms for each (12 ms with a note on disk) and dies now and
-then, in the midst of work. Shown are one crash from near, the whole run, and this run's numbers beside their exact means
-(`scenarios.delivery.expected`). Left out: several consumers, and producers that send twice.
+then, in the midst of work. Shown are one crash from near, the whole run, and the run's numbers beside their exact
+means (`scenarios.delivery.expected`). Left out: several consumers, and producers that send twice.
 """
 
 from __future__ import annotations

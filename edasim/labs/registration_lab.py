@@ -2,11 +2,11 @@
 
 Users sign up for 10 seconds; one service may die at 6 s and is back two seconds later, on a broker of your choice.
 Shown are what the broker holds for each service and which accepted users still wait for their row or their mail, then
-the books. The run goes on until nothing is left to do, so nobody counts as lost because the picture ends; the picture is
-as long as somebody is owed something, up to a minute. The network loses nothing here, so every repeated mail comes from
-the crash. Theory: the mails that are on their way or unanswered at an instant are, on average, those that arrive per
-second times the seconds that each takes (Little's law, QT-24); it is silent for Kafka, which repeats what was done since
-the last commit, and for what core NATS loses. Left out: the brokers' settings.
+the books. The run goes on until nothing is left to do, so nobody counts as lost because the picture ends; the picture
+is as long as somebody is owed something, up to a minute. The network loses nothing here, so every repeated mail comes
+from the crash. Theory: the mails that are on their way or unanswered at an instant are, on average, those that arrive
+per second times the seconds that each takes (Little's law, QT-24); it is silent for Kafka, which repeats what was done
+since the last commit, and for what core NATS loses. Left out: the brokers' settings.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ class Model:
 
     @property
     def shown_until_s(self) -> float:
-        """Where the picture ends: when nobody is owed anything any more, in steps of 5 s, between 15 s and a minute."""
-        last_s = max((float(row.times_s[-1]) for row in self.levels if len(row.times_s)), default=0.0)
+        """Where the picture ends: 15 s, or in steps of 5 s where the last debt is paid, at most a minute."""
+        debts = [row for row in self.levels if row.name not in SERVICES and len(row.times_s)]
+        last_s = max((float(row.times_s[-1]) for row in debts), default=0.0)
         return min(max(SHOWN_UNTIL_S, 5.0 * math.ceil(last_s / 5.0)), LONGEST_S)
 
 

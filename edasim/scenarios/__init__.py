@@ -9,12 +9,13 @@ from .comeback import Comeback, comeback
 from .one_broker import OneBroker, six_brokers
 from .queue import SingleQueue
 from .registration import Audit, Registration, Sender, audit
-from .storm import Storm
+from .storm import Goodput, Storm
 from .story import Step, Story, story
 
 __all__ = [
     "Audit",
     "Comeback",
+    "Goodput",
     "OneBroker",
     "Registration",
     "Scenario",

@@ -45,8 +45,8 @@ class Comeback:
             return f"lost {self.lost}, done twice {self.twice}; nothing was handed out again"
         order = "in the order of publishing" if self.in_order else "in another order than published"
         return (
-            f"lost {self.lost}, done twice {self.twice}; {self.again} handed out again, {order}, from {self.first_s:.3f}"
-            f" s to {self.last_s:.3f} s after the crash, to {', '.join(self.takers)}"
+            f"lost {self.lost}, done twice {self.twice}; {self.again} handed out again, {order}, from "
+            f"{self.first_s:.3f} s to {self.last_s:.3f} s after the crash, to {', '.join(self.takers)}"
         )
 
 

@@ -31,10 +31,10 @@ TOPOLOGY = Topology(name="jobs", publishes={PUBLISHER: (KIND,)}, consumes={WORKE
 class OneBroker(Scenario):
     """`messages` are published at `rate_per_s` (Poisson) through `broker` to `consumers` that share the work.
 
-    Publishing begins at `from_s`, when a consumer group has found together, or up to `phase_s` later, by chance, so that
-    a crash falls into any phase of heartbeats. Each message has one of `keys` keys as its subject. `service_time` is a
-    distribution of `eda.times`; the first consumer takes `slow_ratio` times as long, and dies for good `crash_s` seconds
-    after publishing began (None: nobody dies).
+    Publishing begins at `from_s`, when a consumer group has found together, or up to `phase_s` later, by chance, so
+    that a crash falls into any phase of heartbeats. Each message has one of `keys` keys as its subject. `service_time`
+    is a distribution of `eda.times`; the first consumer takes `slow_ratio` times as long, and dies for good `crash_s`
+    seconds after publishing began (None: nobody dies).
 
     >>> run = OneBroker(messages=50, crash_s=0.1).run(seed=1)
     >>> run.summary()["workers"].done

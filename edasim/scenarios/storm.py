@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import checks
-from ..kernel import Simulation, times
+from ..kernel import Run, Simulation, times
 from ..services import Source, load
-from ..services.calls import Client, Protections, QueueOrder, Server, Stale
+from ..services.calls import Client, Protections, QueueOrder, Server, Stale, traffic
 from .base import Scenario
 
 CLIENT, SERVER = "shop", "api"
@@ -50,3 +50,16 @@ class Storm(Scenario):
             sim.at(self.fault_at_s, lambda: instance.slow(factor))
             sim.at(self.fault_at_s + self.fault_s, lambda: instance.slow(1.0))
         return {"server": server, "client": client}
+
+
+@checks.configuration
+class Goodput:
+    """A metric: requests of the storm's client that were answered in time, per second, between two instants."""
+
+    from_s: float = checks.non_negative()
+    until_s: float = checks.positive()
+    needs_rows = True
+
+    def __call__(self, run: Run) -> float:
+        """Answers per second."""
+        return traffic(run, CLIENT).mean("goodput_per_s", self.from_s, self.until_s)

@@ -32,6 +32,8 @@ class Node:
         self.sim = service.sim
         self.up = False
         self.is_cut_off = False
+        self.passive = False
+        """Whether it stands by: up, and taking nothing until it is told to."""
         self.paused = False
         self.resumed = self.sim.env.event()
         """Triggers when a pause ends."""
@@ -45,8 +47,10 @@ class Node:
     def start(self, now_s: float) -> None:
         """Takes up work; the first start is no fact of the log."""
         self.up = True
-        for slot in self.slots:
-            self.service.subscription.ready(slot, now_s)
+        self.is_cut_off = self.passive
+        if not self.passive:
+            for slot in self.slots:
+                self.service.subscription.ready(slot, now_s)
 
     def crash(self) -> None:
         """Fails now: its slots stop, and what they worked on goes back to the broker in the order of publishing.
@@ -117,13 +121,23 @@ class Node:
 
     def reconnect(self) -> None:
         """Its connection is back, and it takes messages again. A node that is not cut off goes on as it is."""
-        if not self.is_cut_off:
+        if not self.is_cut_off or self.passive:
             return
         now_s = float(self.sim.env.now)
         self.is_cut_off = False
         self.sim.log.fact(now_s, "node_reconnected", self.name, service=self.service.name)
         for slot in self.slots:
             self.service.subscription.ready(slot, now_s)
+
+    def stand_by(self) -> None:
+        """Takes nothing from now on; what it held goes back to the broker, as if it were cut off."""
+        self.passive = True
+        self.cut_off()
+
+    def take_over(self) -> None:
+        """Takes messages from now on, after it stood by."""
+        self.passive = False
+        self.reconnect()
 
     def set_clock(self, offset_s: float, drift_ratio: float = 0.0) -> None:
         """From now on its clock is `offset_s` ahead (behind, if negative), and gains `drift_ratio` seconds a second."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from ..brokers.base import Message, event_of
+from ..brokers.base import Message, OpenQueue, event_of
 from ..errors import EdasimError
 from ..kernel.plane import NORMAL, Record
-from ..kernel.runlog import CRASHED, DONE, DROPPED, FAILED, IN_FLIGHT, NEVER, pack_row
+from ..kernel.runlog import CRASHED, DONE, DROPPED, FAILED, IN_FLIGHT, NEVER, Brief, pack_row
+from ..kernel.streams import numbers_of
 from .handling import Acknowledge, Context, NodeCrashed, Returned
 
 if TYPE_CHECKING:
@@ -51,11 +52,58 @@ class Slot:
         self.take = self._hot_path(service.draw)
 
     def _hot_path(self, draw: Callable[[], float]) -> Callable[[float, Message], None]:
+        """`take`, and the `finish` that it leads to: the shortest way that this run allows."""
+        brief, service = self.sim.log.brief(self._endpoint), self.service
+        plain = service.handler is None and service.handover_s == 0.0 and service.subscription.delivered_s is None
+        queue: OpenQueue | None = getattr(service.subscription, "open_queue", None)
+        if brief is not None and plain and queue is not None:
+            return self._short_way(draw, brief, queue)
+        return self._usual_way(draw, brief)
+
+    def _short_way(self, draw: Callable[[], float], brief: Brief, queue: OpenQueue) -> Callable[[float, Message], None]:
+        """Only counted, without handler or handover, from an open queue: a message starts as it is taken."""
+        slot, append, acknowledge = self, self.sim.log.append, self.service.subscription.acknowledge
+        records, ids, times = self.sim.env.records, self.sim.env.ids, numbers_of(draw)
+        waiting, settled, first_waiting, set_free = (
+            queue.waiting,
+            queue.settled,
+            queue.waiting.popleft,
+            queue.free.append,
+        )
+        add_wait, add_service = brief.waits_s.append, brief.services_s.append
+
+        def take(now_s: float, message: Message) -> None:
+            slot.message = message
+            slot.delivered_s = slot.starts_s = now_s
+            heappush(records, (now_s + next(times), NORMAL, next(ids), finish, message))
+
+        def finish(now_s: float, message: Message) -> Record | None:
+            if message is not slot.message:
+                return None
+            started_s = slot.starts_s
+            if message[4] == 1 and message[3] == message[2]:
+                add_wait(started_s - message[3])
+                add_service(now_s - started_s)
+            else:
+                append(slot._row(now_s, now_s, message, DONE))
+            if settled:
+                acknowledge(now_s, message)
+            if not waiting:
+                slot.message = None
+                set_free(slot)
+                return None
+            following = slot.message = first_waiting()
+            slot.delivered_s = slot.starts_s = now_s
+            return (now_s + next(times), NORMAL, next(ids), finish, following)
+
+        self._finish = finish
+        return take
+
+    def _usual_way(self, draw: Callable[[], float], brief: Brief | None) -> Callable[[float, Message], None]:
         slot, service, log = self, self.service, self.sim.log
-        records, next_id, endpoint = self.sim.env.records, self.sim.env.next_id, self._endpoint
-        append, done, handover_s = log.append, service.subscription.done, service.handover_s
+        records, ids, times = self.sim.env.records, self.sim.env.ids, numbers_of(draw)
+        append, endpoint, done, handover_s = log.append, self._endpoint, service.subscription.done, service.handover_s
         buffered_s = service.subscription.delivered_s
-        brief = log.brief(endpoint)
         add_wait, add_service = (_ignore, _ignore) if brief is None else (brief.waits_s.append, brief.services_s.append)
         handle = self._handle if service.handler is not None else None
 
@@ -63,7 +111,7 @@ class Slot:
             slot.message = message
             slot.delivered_s = now_s if buffered_s is None else buffered_s(message)
             slot.starts_s = starts_s = now_s + handover_s
-            heappush(records, (starts_s + draw(), NORMAL, next_id(), finish, message))
+            heappush(records, (starts_s + next(times), NORMAL, next(ids), finish, message))
 
         def finish(now_s: float, message: Message) -> Record | None:
             if message is not slot.message or (handle is not None and not handle(now_s, message)):
@@ -83,7 +131,7 @@ class Slot:
                 return None
             slot.delivered_s = now_s if buffered_s is None else buffered_s(following)
             slot.starts_s = starts_s = now_s + handover_s
-            return (starts_s + draw(), NORMAL, next_id(), finish, following)
+            return (starts_s + next(times), NORMAL, next(ids), finish, following)
 
         self._finish = finish
         return take

@@ -17,6 +17,7 @@ from ..errors import HandlerError
 from ..events import Event, uri_reference
 from ..kernel.plane import NORMAL, Record
 from ..kernel.runlog import running_number
+from ..kernel.streams import numbers_of
 from . import watching
 from .load import Arrivals, Closed, Load, check_load
 
@@ -103,14 +104,16 @@ class Source:
         if load.endless:
             self.sim.endless.append(self.name)
         instants_s = self._instants(load)
-        next_number, new_event, to = self._next_number, self._new_event, self.to
+        numbers, new_event, to = numbers_of(self._next_number), self._new_event, self.to
 
         def arrive(now_s: float, _: Any) -> Record | None:
             following = next(records, None)  # first, as in a SimPy process that waits for the next arrival
-            number = next_number()
-            event = None if new_event is None else new_event(now_s, number)
+            number = next(numbers)
             route = to.route
-            route(now_s, (number, number, now_s, now_s, 1, event))
+            if new_event is None:
+                route(now_s, (number, number, now_s, now_s, 1, None))
+            else:
+                route(now_s, (number, number, now_s, now_s, 1, new_event(now_s, number)))
             return following
 
         def redirect(other: Destination) -> None:

@@ -12,12 +12,14 @@ from .chart import Scale
 from .comeback import comeback_svg
 from .compared import compared_svg
 from .consumer_rows import consumer_rows_svg
+from .crash_matrix import crash_matrix
 from .crash_points import crash_points
 from .crash_steps import crash_steps
 from .deliveries import deliveries, deliveries_svg
 from .dots import dots_svg
 from .event_stream import Place, event_stream, history_svg
 from .figures import queue_length_figure, waits_figure
+from .findings import finding, findings
 from .goodput import goodput_svg
 from .load_curve import wait_against_load_svg
 from .matrix import matrix_svg
@@ -27,7 +29,9 @@ from .picture import Picture
 from .predicted import predicted_waits_svg
 from .queue import queue_svg
 from .rebalance import rebalance_svg
+from .rates import rates_svg
 from .rebuild import rebuild_svg
+from .request_story import request_story
 from .routing import routing_svg, subjects_svg
 from .run_count import run_count_svg
 from .snapshot_cost import snapshot_cost_svg
@@ -51,12 +55,15 @@ __all__ = [
     "comeback_svg",
     "compared_svg",
     "consumer_rows_svg",
+    "crash_matrix",
     "crash_points",
     "crash_steps",
     "deliveries",
     "deliveries_svg",
     "dots_svg",
     "event_stream",
+    "finding",
+    "findings",
     "goodput_svg",
     "history_svg",
     "matrix_svg",
@@ -68,7 +75,9 @@ __all__ = [
     "queue_length_figure",
     "queue_svg",
     "rebalance_svg",
+    "rates_svg",
     "rebuild_svg",
+    "request_story",
     "routing_svg",
     "run_count_svg",
     "snapshot_cost_svg",

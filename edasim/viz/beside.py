@@ -146,10 +146,10 @@ def measured_runs_svg(runs: MeasuredRuns) -> Picture:
             Scale.LOG,
         ),
         Panel(
-            "NATS, two members or two that pull", ("wait", "ms"), ("share that waits longer", ""),
+            "NATS: a queue group of two, four that pull", ("wait", "ms"), ("share that waits longer", ""),
             (
                 Pair("queue group", _tail(runs.group[0].measured), tuple(_tail(each.simulated) for each in runs.group)),
-                Pair("pulled (four)", _tail(runs.pulled.measured), (_tail(runs.pulled.simulated),)),
+                Pair("pulled", _tail(runs.pulled.measured), (_tail(runs.pulled.simulated),)),
             ),
             _group_said(runs),
             Scale.LOG,
@@ -205,6 +205,7 @@ def _burst_panel(run: Replayed) -> Panel:
     at_s = np.arange(0.0, 75.0, 0.25)
     measured, simulated = (each.backlog(at_s).astype(np.float64) for each in (run.measured, run.simulated))
     apart = int(np.abs(simulated - measured).max())
-    said = f"at most {measured.max():.0f} waiting measured, {simulated.max():.0f} simulated; never more than {apart} apart."
+    peaks = f"at most {measured.max():.0f} waiting measured, {simulated.max():.0f} simulated"
+    said = f"{peaks}; never more than {apart} apart."
     pair = Pair("", (at_s, measured), ((at_s, simulated),))
     return Panel("RabbitMQ, ten times the rate from 10 to 15 s", ("time", "s"), ("messages waiting", ""), (pair,), said)

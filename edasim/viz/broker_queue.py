@@ -1,8 +1,8 @@
 """A queue at one instant: what is ready at the broker, and what each consumer holds unacknowledged.
 
-A projection of the run log. A message is ready from its coming until it is sent to a consumer's client (`delivered_s`);
-it is then held there, ahead of its turn or in work, until it is acknowledged. What was handed out before is marked. Left
-out: queues of several services in one picture; choose one by the name of its subscription.
+A projection of the run log. A message is ready from its coming until it is sent to a consumer's client
+(`delivered_s`); it is then held there, ahead of its turn or in work, until it is acknowledged. What was handed out
+before is marked. Left out: queues of several services in one picture; choose one by the name of its subscription.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CELL_HELD = 19.5
 
 @dataclass(frozen=True)
 class Held:
-    """What one consumer holds: messages in work and messages ahead of their turn, by running number; whether it died."""
+    """What one consumer holds: messages in work and ahead of their turn, by running number; whether it died."""
 
     consumer: str
     in_work: tuple[int, ...]

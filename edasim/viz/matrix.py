@@ -20,8 +20,12 @@ Cell = tuple[str, str]
 """A role of the palette, and the words of the cell."""
 
 
-def matrix_svg(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[Cell]], corner: str = "") -> Picture:
-    """A table of cells, each (role, words); `corner` names the rows. Its text tells every row in a sentence.
+def matrix_svg(
+    title: str, columns: Sequence[str], rows: Mapping[str, Sequence[Cell]], corner: str = "", first: float = FIRST
+) -> Picture:
+    """A table of cells, each (role, words); `corner` names the rows, which get `first` pixels for their names.
+
+    Its text tells every row in a sentence.
 
     Raises `ConfigurationError` for a row that does not have a cell for each column, `UnknownNameError` for a role that
     is none.
@@ -31,11 +35,11 @@ def matrix_svg(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[C
             raise checks.refuse(f"rows[{name!r}]", cells, f"give {len(columns)} cells")
     if not rows or not columns:
         raise checks.refuse("rows", rows, "give at least one row and one column")
-    width = FIRST + COLUMN * len(columns) + 12
+    width = first + COLUMN * len(columns) + 12
     height = HEAD + ROW * len(rows) + 10
-    parts = [label(12, HEAD - 12, corner, size=12, fill=palette.QUIET), *_heads(columns)]
+    parts = [label(12, HEAD - 12, corner, size=12, fill=palette.QUIET), *_heads(columns, first)]
     for number, (name, cells) in enumerate(rows.items()):
-        parts += _row(name, cells, HEAD + ROW * number, width)
+        parts += _row(name, cells, HEAD + ROW * number, width, first)
     counts = {
         column: Counter(cells[number][1].partition(",")[0] for cells in rows.values())
         for number, column in enumerate(columns)
@@ -50,25 +54,25 @@ def matrix_svg(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[C
     return Picture(svg=document(width, height, parts, title), alt=title, text="\n".join([f"{title}.", *total, *told]))
 
 
-def _heads(columns: Sequence[str]) -> list[str]:
+def _heads(columns: Sequence[str], first: float) -> list[str]:
     """The names of the columns, in two lines where a comma allows."""
     parts = []
     for number, column in enumerate(columns):
-        x = FIRST + COLUMN * number + 10
-        first, comma, second = column.partition(", ")
+        x = first + COLUMN * number + 10
+        upper, comma, second = column.partition(", ")
         y = HEAD - (26 if comma else 12)
-        parts.append(label(x, y, first + comma.strip(), size=12.5, more=' font-weight="600"'))
+        parts.append(label(x, y, upper + comma.strip(), size=12.5, more=' font-weight="600"'))
         parts.append(label(x, HEAD - 11, second, size=12.5, more=' font-weight="600"') if second else "")
     return parts
 
 
-def _row(name: str, cells: Sequence[Cell], top: float, width: float) -> list[str]:
+def _row(name: str, cells: Sequence[Cell], top: float, width: float, first: float) -> list[str]:
     parts = [
         line(f"M12,{top:g}H{width - 12:g}", stroke=palette.LINE),
-        label(12, top + ROW / 2 + 4, fit(name, FIRST - 16, size=12.5), size=12.5),
+        label(12, top + ROW / 2 + 4, fit(name, first - 16, size=12.5), size=12.5),
     ]
     for number, (role, words) in enumerate(cells):
-        x = FIRST + COLUMN * number
+        x = first + COLUMN * number
         parts += [
             rect(
                 x + 2,

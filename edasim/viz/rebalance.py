@@ -16,6 +16,7 @@ import numpy as np
 from .. import checks
 from ..errors import UnknownNameError
 from ..kernel import Run
+from ..kernel.runlog import Fact
 from . import palette
 from .chart import HALO, Axis, axis_across
 from .picture import Picture
@@ -23,7 +24,6 @@ from .svg import STAMP, document, fit, label, line, rect, say, short
 
 WIDTH, LEFT, TOP, ROW = 720.0, 84.0, 64.0, 19.0
 COLOURS = (palette.SKY, palette.ORANGE, palette.GREEN, palette.PURPLE, palette.YELLOW, palette.BLUE, palette.VERMILLION)
-GONE = ("member_left", "member_expired")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,37 @@ class _Book:
         self.open: dict[str, tuple[str, float]] = {}
         self.spans: list[Span] = []
         self.given: dict[str, list[str]] = {}
+        self.rebalances: list[Rebalance] = []
+        self.begun: tuple[float, str] | None = None
+
+    def note(self, fact: Fact) -> None:
+        now_s, detail = fact.time_s, fact.detail
+        match fact.kind:
+            case "node_crashed":
+                self.gone(now_s, fact.subject, "died")
+            case "rebalance_started":
+                self.begun = (now_s, str(detail["reason"]))
+            case "rebalance_completed":
+                self.end_rebalance(now_s)
+                self.give(now_s, detail["assignment"])
+            case "partitions_revoked":
+                for partition in detail["partitions"]:
+                    self.take(now_s, partition, "revoked", detail["member"])
+            case "member_left" | "member_expired":
+                self.gone(now_s, detail["member"].split("#")[0], fact.kind.replace("_", " "))
+            case "member_came_back":
+                partitions = self.given.pop(detail["was"], [])
+                self.give(now_s, {**self.given, detail["member"]: partitions})
+
+    def end_rebalance(self, now_s: float) -> None:
+        if self.begun is not None:
+            self.rebalances.append(Rebalance(self.begun[0], now_s, self.begun[1]))
+        self.begun = None
+
+    def close(self, now_s: float) -> None:
+        for partition in list(self.open):
+            self.take(now_s, partition, "still")
+        self.end_rebalance(now_s)
 
     def give(self, now_s: float, assignment: Mapping[str, list[str]]) -> None:
         self.given = {member: list(partitions) for member, partitions in assignment.items()}
@@ -78,32 +109,13 @@ def ownership(run: Run, group: str) -> tuple[tuple[Span, ...], tuple[Rebalance, 
     groups = dict.fromkeys(fact.subject for fact in run.fact_list if fact.kind == "rebalance_started")
     if group not in groups:
         raise UnknownNameError("group with a rebalance", group, groups)
-    book, rebalances, begun = _Book(), [], None
+    book = _Book()
     for fact in run.fact_list:
-        if fact.kind == "node_crashed":
-            book.gone(fact.time_s, fact.subject, "died")
-        elif fact.subject != group:
-            continue
-        elif fact.kind == "rebalance_started":
-            begun = (fact.time_s, str(fact.detail["reason"]))
-        elif fact.kind == "rebalance_completed":
-            if begun is not None:
-                rebalances.append(Rebalance(begun[0], fact.time_s, begun[1]))
-            begun = None
-            book.give(fact.time_s, fact.detail["assignment"])
-        elif fact.kind == "partitions_revoked":
-            for partition in fact.detail["partitions"]:
-                book.take(fact.time_s, partition, "revoked", fact.detail["member"])
-        elif fact.kind in GONE:
-            book.gone(fact.time_s, fact.detail["member"].split("#")[0], fact.kind.replace("_", " "))
-        elif fact.kind == "member_came_back":
-            partitions = book.given.pop(fact.detail["was"], [])
-            book.give(fact.time_s, {**book.given, fact.detail["member"]: partitions})
-    for partition in list(book.open):
-        book.take(run.ended_s, partition, "still")
-    if begun is not None:
-        rebalances.append(Rebalance(begun[0], run.ended_s, begun[1]))
-    return tuple(sorted(book.spans, key=lambda span: (_sortable(span.partition), span.from_s))), tuple(rebalances)
+        if fact.subject == group or fact.kind == "node_crashed":
+            book.note(fact)
+    book.close(run.ended_s)
+    spans = sorted(book.spans, key=lambda span: (_sortable(span.partition), span.from_s))
+    return tuple(spans), tuple(book.rebalances)
 
 
 def _sortable(partition: str) -> tuple[str, int]:

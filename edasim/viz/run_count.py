@@ -39,6 +39,11 @@ class Limits(Protocol):
         ...
 
     @property
+    def half_width(self) -> float:
+        """The half-width."""
+        ...
+
+    @property
     def relative_half_width(self) -> float:
         """The half-width as a share of the estimate."""
         ...
@@ -58,6 +63,16 @@ class Narrowing(Protocol):
         ...
 
     @property
+    def met(self) -> bool:
+        """Whether the last interval is narrow enough."""
+        ...
+
+    @property
+    def first_below(self) -> int | None:
+        """The first number of runs whose interval is, perhaps by luck."""
+        ...
+
+    @property
     def looks(self) -> Sequence[int]:
         """The numbers of runs at which the rule looked."""
         ...
@@ -71,7 +86,7 @@ def run_count_svg(found: Narrowing, label: str = "the mean", unit: str = "") -> 
     if len(found.intervals) <= 1:
         raise ConfigurationError("too few runs for a curve", field="found", value=found, remedy="make three or more")
     counts = np.array([each.n for each in found.intervals])
-    widths = 100.0 * np.array([each.relative_half_width for each in found.intervals])
+    widths = 100.0 * np.array([each.relative_half_width if each.half_width else 0.0 for each in found.intervals])
     last, wanted = found.intervals[-1], 100.0 * found.wanted
     across = Axis(0.0, float(counts[-1]) * 1.06, LEFT, WIDTH - RIGHT, "number of runs")
     high = max(wanted * 1.5, min(TIMES_WANTED * wanted, float(np.max(widths, initial=0.0, where=np.isfinite(widths)))))
@@ -84,8 +99,7 @@ def run_count_svg(found: Narrowing, label: str = "the mean", unit: str = "") -> 
         curve_line(counts, np.minimum(widths, up.high), across, up, colour=palette.BLUE),
         *(_look(each, widths[each - counts[0]], across, up) for each in found.looks if each <= counts[-1]),
     ]
-    met = last.relative_half_width <= found.wanted
-    said = f"{'enough' if met else 'not yet enough'}: {last.n} runs, ± {say(100 * last.relative_half_width)} %"
+    said = f"{'enough' if found.met else 'not yet enough'}: {last.n} runs, ± {say(float(widths[-1]))} %"
     x = float(across.px([last.n])[0])
     parts.append(post(x, TOP - 4, GROUND, said, anchor="end" if x > WIDTH / 2 else "start"))
     alt = f"Half-width against number of runs: {said}"
@@ -110,11 +124,11 @@ def _sentence(found: Narrowing, widths: np.ndarray[tuple[int], np.dtype[np.float
     looks = [f"{count} runs ± {say(float(widths[count - 2]))} %" for count in found.looks if count <= last.n]
     mean = f"{name} {say(last.mean)} {unit}".rstrip()
     lines = [f"Wanted: {wanted} of the mean. Looked at: {', '.join(looks) or 'nothing yet'}."]
-    if last.relative_half_width <= found.wanted:
-        lines.append(f"{last.n} runs are enough: {mean} ± {say(100 * last.relative_half_width)} %. {PROMISE}")
+    if found.met:
+        lines.append(f"{last.n} runs are enough: {mean} ± {say(float(widths[-1]))} %. {PROMISE}")
     else:
-        lines.append(f"{last.n} runs are not yet enough: {mean} ± {say(100 * last.relative_half_width)} %.")
-    early = next((i + 2 for i, width in enumerate(widths) if width <= 100 * found.wanted), last.n)
-    if early < FEWEST:
+        lines.append(f"{last.n} runs are not yet enough: {mean} ± {say(float(widths[-1]))} %.")
+    early = found.first_below
+    if early is not None and early < FEWEST:
         lines.append(f"After {early} runs it was as narrow by luck; with fewer than {FEWEST} runs nobody can tell.")
     return "\n".join(lines)

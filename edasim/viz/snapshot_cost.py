@@ -50,10 +50,10 @@ def snapshot_cost_svg(
         curve_line(k[writing >= low], writing[writing >= low], across, up, colour=busy, dash="6 3"),
         curve_line(k[asking >= low], asking[asking >= low], across, up, colour=waiting, dash="2 3"),
         curve_line(k, total, across, up),
-        *_names(k, writing, asking, across, up),
     ]
     x, y = float(across.px([k[best]])[0]), float(up.px([total[best]])[0])
     parts.append(line(f"M{short(x)},{short(GROUND)}V{short(y)}", dash="4 3"))
+    parts += _names(k, writing, asking, across, up)
     parts.append(label(x + 5, GROUND - 8, f"cheapest: {say(float(k[best]))}", size=12, more=HALO))
     if pinned is not None:
         parts += _dot(pinned, across, up, "pinned", palette.GROUND, left_of=float(k[best]))

@@ -69,7 +69,7 @@ class TestTenSeeds:
         assert tiny.lab.draw_ten_seeds(arrivals_per_s=30) == spread.to_picture()
 
     def test_a_lab_may_draw_its_repeats_in_one_picture_and_several_stand_under_each_other_otherwise(self, tiny):
-        two = dataclasses.dataclasses.replace(tiny.lab, metrics=tiny.lab.metrics * 2)
+        two = dataclasses.replace(tiny.lab, metrics=tiny.lab.metrics * 2)
         drawn = two.draw_ten_seeds()
         assert drawn.html.count("<svg") == 2
         assert len(drawn.text.splitlines()) == 2
@@ -93,7 +93,7 @@ class TestLab:
         wrongs = {"simulate": 3, "picture": None, "metrics": ("wait",), "title": "", "controls": ()}
         for field, wrong in wrongs.items():
             with pytest.raises(ConfigurationError, match=rf"Lab\.{field}"):
-                dataclasses.dataclasses.replace(tiny.lab, **{field: wrong})
+                dataclasses.replace(tiny.lab, **{field: wrong})
         with pytest.raises(ConfigurationError, match=r"Metric\.measure"):
             Metric(label="x", unit="s", measure="mean")
 
@@ -153,7 +153,7 @@ class TestRunCount:
         found = lab.run_count(arrivals_per_s=20)
         assert found.met
         assert [seed for _, seed in tiny.simulated] == list(range(1, found.n + 1))
-        assert lab.draw_run_count(arrivals_per_s=20).text.endswith("about 90 % of cases.")
+        assert "about 90 % of cases" in lab.draw_run_count(arrivals_per_s=20).text
 
     def test_it_gives_up_at_the_most_runs(self, tiny, monkeypatch):
         monkeypatch.setattr("edasim.labs.lab.MOST_RUNS", 12)

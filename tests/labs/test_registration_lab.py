@@ -96,7 +96,33 @@ def test_extremes_are_drawn(values):
 
 def test_a_pinned_run_is_told_and_drawn_in_grey():
     picture = labs.registration.draw(latency_ms=100, pinned={"latency_ms": 50})
-    assert "Pinned, in grey: 20 users per second, a mail takes 50 ms each way" in picture.text
+    assert "Pinned, in grey: memory bus, 20 users per second, a mail takes 50 ms each way" in picture.text
+
+
+@pytest.mark.parametrize(
+    ("broker", "lost", "shown_until_s"),
+    [
+        ("RabbitMQ", False, 15.0),
+        ("ActiveMQ", False, 15.0),
+        ("JetStream", False, 40.0),
+        ("Kafka", False, 55.0),
+        ("core NATS", True, 15.0),
+    ],
+)
+def test_each_broker_gives_back_what_the_dead_service_held_in_its_own_time_or_never(broker, lost, shown_until_s):
+    model = registration_lab.simulate({"broker": broker}, 1)
+    assert (registration_lab.lost(model) > 20) is lost
+    assert (registration_lab.lost(model) > 0) is lost
+    assert model.shown_until_s == shown_until_s
+    assert registration_lab.picture(model, None).text.startswith(f"Registration over time: {broker}, 20 users")
+
+
+def test_theory_knows_what_it_does_not_know_of_kafka_and_core_nats():
+    kafka, nats = {"broker": "Kafka"}, {"broker": "core NATS"}
+    assert registration_lab.twice_truth(kafka) is None
+    assert registration_lab.lost_truth(nats) is None
+    assert registration_lab.twice_truth({**kafka, "crash": "nobody"}) == registration_lab.twice_truth(nats) == 0.0
+    assert registration_lab.lost_truth({**nats, "crash": "nobody"}) == registration_lab.lost_truth(kafka) == 0.0
 
 
 def test_the_mail_lab_shows_the_mail_service_alone():

@@ -1,10 +1,13 @@
-"""The registration case on every broker under random crashes: what each promises holds, and core NATS loses."""
+"""The registration case on each broker under random crashes: what it promises holds, and core NATS loses.
+
+The bus in memory has its 200 seeds in `test_registration.py`.
+"""
 
 from collections import Counter
 
 import pytest
 
-from edasim import ActiveMQ, JetStream, Kafka, MemoryBus, Nats, RabbitMQ, failures, load, scenarios
+from edasim import ActiveMQ, JetStream, Kafka, Nats, RabbitMQ, failures, load, scenarios
 from edasim.brokers import Capability
 from edasim.errors import CapabilityError
 from edasim.kernel import Run
@@ -13,7 +16,6 @@ from edasim.scenarios.registration import Promise, clockwork
 
 SERVICES = ("user-management", "behaviour-analytics", "mail")
 BROKERS = {
-    "memory": MemoryBus(),
     "rabbitmq": RabbitMQ(prefetch=20),
     "activemq": ActiveMQ(),
     "kafka": Kafka(commit="after_batch"),
@@ -22,12 +24,12 @@ BROKERS = {
 SEEDS = range(100)
 
 
-def crashes(until_s: float = 3.0) -> tuple[failures.Fault, ...]:
-    return tuple(failures.RandomCrashes(node=name, mtbf_s=1.0, mttr_s=0.3, until_s=until_s) for name in SERVICES)
+def crashes(until_s: float = 2.0) -> tuple[failures.Fault, ...]:
+    return tuple(failures.RandomCrashes(node=name, mtbf_s=0.8, mttr_s=0.3, until_s=until_s) for name in SERVICES)
 
 
 def stormy(seed: int, **fields: object) -> Run:
-    return Registration(users_per_s=6.0, users=15, opens_ratio=0.3, faults=crashes(), **fields).run(seed=seed)
+    return Registration(users_per_s=6.0, users=10, opens_ratio=0.3, faults=crashes(), **fields).run(seed=seed)
 
 
 def sent_again(run: Run) -> set[str]:
@@ -41,19 +43,19 @@ def sent_again(run: Run) -> set[str]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", BROKERS)
-def test_five_brokers_lose_nobody_in_100_seeds_of_crashes(name: str) -> None:
+def test_four_brokers_lose_nobody_in_100_seeds_of_crashes(name: str) -> None:
     mailed_twice = crashed = 0
     for seed in SEEDS:
         run = stormy(seed, broker=BROKERS[name])
         books = scenarios.audit(run)
-        assert books.requested == books.accepted + books.rejected == 15
+        assert books.requested == books.accepted + books.rejected == 10
         assert (books.undecided, books.without_row, books.without_mail, books.shown_uncached) == (0, 0, 0, 0), seed
         assert books.rows == books.cached == books.mailed == books.accepted
         twice = {mail_id for mail_id, n in run.kept["provider"].mailboxes.items() if n > 1}
         assert twice <= sent_again(run), "a second mail without a redelivery and without a lost answer"
         mailed_twice += len(twice)
         crashed += sum(fact.kind == "node_crashed" for fact in run.fact_list)
-    assert crashed > 500
+    assert crashed > 400
     assert mailed_twice > 0, "at-least-once should have shown a duplicate in 100 runs"
 
 
@@ -72,7 +74,9 @@ def test_core_nats_loses_users_rows_and_mails_under_the_same_crashes_and_nothing
 
 
 def test_core_nats_is_refused_before_the_run_unless_no_more_is_promised() -> None:
-    with pytest.raises(CapabilityError, match="promises at least once, needs what nats cannot do.*redelivery") as refused:
+    with pytest.raises(
+        CapabilityError, match=r"promises at least once, needs what nats cannot do.*redelivery"
+    ) as refused:
         Registration(broker=Nats(), users=1).run()
     assert 'promise="at_most_once"' in refused.value.remedy
     told = Registration(broker=Nats(), users=1, promise=Promise.AT_MOST_ONCE)
@@ -82,11 +86,12 @@ def test_core_nats_is_refused_before_the_run_unless_no_more_is_promised() -> Non
 
 
 def test_no_promise_helps_a_broker_that_cannot_tell_the_story() -> None:
+    others = frozenset(Capability) - {Capability.PUBLISH_SUBSCRIBE}
+
     class Lonely:
         def start(self, sim: object) -> object:
-            return type("Running", (), {"name": "lonely", "capabilities": frozenset(Capability) - BASIC, "sim": sim})()
+            return type("Running", (), {"name": "lonely", "capabilities": others, "sim": sim})()
 
-    BASIC = {Capability.PUBLISH_SUBSCRIBE}
     with pytest.raises(CapabilityError, match="publish_subscribe"):
         Registration(broker=Lonely(), promise="at_most_once").run(until_s=1.0)
 
@@ -96,9 +101,7 @@ def test_no_promise_helps_a_broker_that_cannot_tell_the_story() -> None:
     [
         pytest.param(RabbitMQ(), [7.145, 8.225], id="rabbitmq gives it to the restarted service at once"),
         pytest.param(ActiveMQ(), [7.145, 8.225], id="activemq as well"),
-        pytest.param(
-            JetStream(), [7.145, 37.145], id="jetstream after the ack wait", marks=pytest.mark.rule("NAT-11")
-        ),
+        pytest.param(JetStream(), [7.145, 37.145], id="jetstream after the ack wait", marks=pytest.mark.rule("NAT-11")),
         pytest.param(
             Kafka(), [7.145, 51.125], id="kafka 45 s after the last heartbeat, at 6 s", marks=pytest.mark.rule("KAF-13")
         ),

@@ -1,10 +1,11 @@
-"""The pictures of how many runs it takes and of a pinned comparison, and what they say."""
+"""The pictures of how many runs it takes, of a pinned comparison and of arrivals over time, and what they say."""
 
+import numpy as np
 import pytest
 
 from edasim.errors import ConfigurationError
 from edasim.experiments import precision
-from edasim.viz import compared_svg, run_count_svg
+from edasim.viz import compared_svg, rates_svg, run_count_svg
 
 NOISY = [4.0, 4.01, 3.99, 9.0, 1.0, 5.0, 3.0, 4.5, 4.0, 6.0, 3.5, 4.2, 4.4, 3.8, 4.1, 4.0, 4.2, 3.9, 4.0, 4.1]
 
@@ -29,8 +30,8 @@ def test_what_is_not_yet_enough_is_said():
     assert "not yet enough" in picture.svg
 
 
-def test_a_mean_of_nothing_is_drawn_without_end():
-    assert run_count_svg(precision([1.0, -1.0] * 10, 0.1)).svg
+def test_where_nothing_varies_ten_runs_are_enough():
+    assert "10 runs are enough: the mean 0 ± 0 %" in run_count_svg(precision([0.0] * 10, 0.1)).text
 
 
 def test_two_runs_make_no_curve():
@@ -61,3 +62,36 @@ def test_a_comparison_says_what_its_interval_justifies(differences, interval, ve
 def test_differences_that_are_no_numbers_are_refused(differences):
     with pytest.raises(ConfigurationError, match="at least one finite"):
         compared_svg(differences, (0.0, 1.0), "wait")
+
+
+class TestRates:
+    EVEN = np.arange(1_681) / 10
+    BURST = np.sort(np.append(EVEN, np.full(1_000, 40.0)))
+
+    def test_it_tells_the_calmest_and_the_busiest_window_and_what_cannot_be_served(self):
+        picture = rates_svg({"clockwork": self.EVEN, "burst": self.BURST}, load=0.8)
+        even, burst = picture.text.split("\n")
+        assert even.startswith("clockwork, 2.8 minutes: of 168 windows the calmest has 0.9")
+        assert even.endswith("; 0 % bring more than can be served.")
+        assert "the busiest 63." in burst
+        assert burst.endswith("; 1 % bring more than can be served.")
+        assert "63.3 ×" in picture.svg
+        assert picture.alt == "Arrivals over time, in windows over their mean: clockwork, burst"
+
+    def test_without_a_load_nothing_is_said_of_a_server(self):
+        assert "served" not in rates_svg({"clockwork": self.EVEN}).svg
+
+    @pytest.mark.parametrize(("length_s", "told"), [(300_000, "3.47 days"), (9_000, "2.5 hours"), (90, "90 s")])
+    def test_lengths_are_told_for_people(self, length_s, told):
+        assert f"clockwork, {told}" in rates_svg({"clockwork": np.linspace(0, length_s, 500)}).text
+
+    @pytest.mark.parametrize("instants", [[], [1.0], [2.0, 2.0], [1.0, float("nan")], [[1.0, 2.0]]])
+    def test_a_recording_without_length_is_refused_by_name(self, instants):
+        with pytest.raises(ConfigurationError, match=r"recording 'mine' .*give two or more finite instants"):
+            rates_svg({"mine": instants})
+
+    def test_no_recording_and_a_load_of_nothing_are_refused(self):
+        with pytest.raises(ConfigurationError, match="at least one recording"):
+            rates_svg({})
+        with pytest.raises(ConfigurationError, match="load is 0"):
+            rates_svg({"clockwork": self.EVEN}, load=0)

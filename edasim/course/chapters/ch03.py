@@ -15,6 +15,7 @@ from ..rules import Choices, Needed, Option, Words, WrongWords
 from ..trials import TrialRule
 
 SESSION_S, ACK_WAIT_S = Kafka().session_timeout_s, JetStream().ack_wait_s
+BY_BROKER = "it depends: the 20 at once, or in half a minute, or more and later, or none"
 
 WHO_COMES_BACK = Question(
     id="03.who_comes_back",
@@ -39,9 +40,7 @@ WHO_COMES_BACK = Question(
                     "acknowledged, or for days; only core NATS hands it over and forgets."
                 ),
             ),
-            Option(
-                text="the 20 at once; or after half a minute; or more, much later; or none: it depends on the broker"
-            ),
+            Option(text=BY_BROKER),
             Option(
                 text="the 20, everywhere, as soon as the consumer is started again",
                 idea=(
@@ -50,12 +49,12 @@ WHO_COMES_BACK = Question(
                 ),
             ),
         ),
-        right="the 20 at once; or after half a minute; or more, much later; or none: it depends on the broker",
+        right=BY_BROKER,
     ),
     because=(
         "RabbitMQ and ActiveMQ see the connection break and hand the 20 out at once, marked as redelivered. JetStream "
-        f"waits for the acknowledgement, {ACK_WAIT_S:g} s. Kafka waits for heartbeats, {SESSION_S:g} s, and then reads on "
-        "from the last committed offset, so some are done twice. Core NATS has forgotten them."
+        f"waits for the acknowledgement, {ACK_WAIT_S:g} s. Kafka waits for heartbeats, {SESSION_S:g} s, and then reads "
+        "on from the last committed offset, so some are done twice. Core NATS has forgotten them."
     ),
 )
 
@@ -124,8 +123,9 @@ PATTERN = Exercise(
     id="03.pattern",
     kind=Kind.CHANGE_CODE,
     task=(
-        "Write the binding key of a topic exchange that takes everything about a user's mail: user.mail, user.mail.sent, "
-        "user.mail.sent.again, and whatever else begins so, and neither user.mailbox.full nor order.mail.sent."
+        "Write the binding key of a topic exchange that takes everything about a user's mail: user.mail, "
+        "user.mail.sent, user.mail.sent.again, and whatever else begins so, and neither user.mailbox.full nor "
+        "order.mail.sent."
     ),
     rule=PatternRule(),
     hints=Hints(
@@ -149,13 +149,13 @@ ASSIGN = Exercise(
     kind=Kind.CALCULATE,
     task=(
         "A group of ann, ben and cem reads the topics mails and orders, with four partitions each (mails-0 to mails-3, "
-        "orders-0 to orders-3). Assign them by hand as Kafka's range assignor does: a dictionary from each member to its "
-        "list of partitions."
+        "orders-0 to orders-3). Assign them by hand as Kafka's range assignor does: a dictionary from each member to "
+        "its list of partitions."
     ),
     rule=AssignmentRule(strategy="range"),
     hints=Hints(
         question="Four partitions and three members: who gets two, in the topic mails? And in the topic orders?",
-        pointer="Range deals each topic by itself, in runs, to the members sorted by name; the first ones get one more.",
+        pointer="Range deals each topic by itself, in runs, to the members by name; the first ones get one more.",
         first_line='dealt = assign("range", {member: ["mails", "orders"] for member in ("ann", "ben", "cem")},',
     ),
     solution=Solution(
@@ -178,9 +178,9 @@ NACK = Exercise(
     id="03.nack",
     kind=Kind.PREDICT,
     task=(
-        "A RabbitMQ queue holds 0 to 9. A consumer takes 0 to 4, keeps them, and refuses 2 with requeueing (basic.nack, "
-        "requeue=true). In which order does the next consumer read on? Give two lists: for a classic queue, and for a "
-        "quorum queue without a delivery limit."
+        "A RabbitMQ queue holds 0 to 9. A consumer takes 0 to 4, keeps them, and refuses 2 with requeueing "
+        "(basic.nack, requeue=true). In which order does the next consumer read on? Give two lists: for a classic "
+        "queue, and for a quorum queue without a delivery limit."
     ),
     rule=ReadingRule(),
     hints=Hints(
@@ -205,8 +205,8 @@ answer = (read_on("classic"), read_on("quorum"))
 print(answer)
 """,
         because=(
-            "The classic queue puts 2 back in its place, before 5. The quorum queue appends it: 2 comes last. Measured on "
-            "RabbitMQ 3.10.8, both of them."
+            "The classic queue puts 2 back in its place, before 5. The quorum queue appends it: 2 comes last. Measured "
+            "on RabbitMQ 3.10.8, both of them."
         ),
     ),
 )
@@ -215,13 +215,13 @@ SELECTOR = Exercise(
     id="03.selector",
     kind=Kind.CHANGE_CODE,
     task=(
-        "An ActiveMQ consumer has the selector region <> 'eu'. Half of the mails have no region at all, and never arrive. "
+        "An ActiveMQ consumer has the selector region <> 'eu'. Half of the mails have no region, and never arrive. "
         "Change the selector: everything that is not for eu, also what has no region."
     ),
     rule=SelectorRule(),
     hints=Hints(
         question="What is the value of region <> 'eu' when there is no region: true, false, or neither?",
-        pointer="A missing property is NULL, a comparison with NULL is unknown, and NOT unknown is unknown. SQL has IS NULL.",
+        pointer="A missing property is NULL, comparing with NULL is unknown, NOT unknown is unknown. SQL has IS NULL.",
         first_line="""answer = "region IS NULL OR region <> 'eu'\"""",
     ),
     solution=Solution(
@@ -231,7 +231,7 @@ from edasim.brokers.activemq import selector
 answer = "region IS NULL OR region <> 'eu'"
 print([selector(answer).matches(mail) for mail in ({"region": "us"}, {"region": "eu"}, {})])
 """,
-        because="Selectors have three values, and only true takes a message. IS NULL is the one question that NULL answers.",
+        because="A selector is true, false or unknown, and only true takes a message. IS NULL is never unknown.",
     ),
 )
 
@@ -239,9 +239,10 @@ KEYS = Exercise(
     id="03.keys",
     kind=Kind.CHANGE_CODE,
     task=(
-        "Each order is placed, paid and sent: three events, each with the data order, customer, country and step. Write "
-        "key_of(event): the key of its record in a topic of 12 partitions with 4 consumers. The steps of an order must be "
-        "handled in order, and no partition may hold more than a third of the events. Tried on shops you have not seen."
+        "Each order is placed, paid and sent: three events, each with the data order, customer, country and step. "
+        "Write key_of(event): the key of its record in a topic of 12 partitions with 4 consumers. The steps of an "
+        "order must be handled in order, and no partition may hold more than a third of the events. It is tried on "
+        "shops that you have not seen."
     ),
     rule=TrialRule(exercise="03.keys", trial=keys_trial, seeds=3),
     hints=Hints(
@@ -255,8 +256,8 @@ def answer(event):
     return event.data["order"]
 """,
         because=(
-            "Order is promised inside a partition only, so what must stay in order needs one key; and there must be many "
-            "keys. The customer would do as well, and would keep all orders of one customer in order."
+            "Order is promised inside a partition only, so what must stay in order needs one key; and there must be "
+            "many keys. The customer would do as well, and would keep all orders of one customer in order."
         ),
     ),
 )
@@ -265,8 +266,8 @@ WHY = Exercise(
     id="03.why",
     kind=Kind.EXPLAIN,
     task=(
-        "Explain to a colleague, in two or three sentences, why the same crash cost nothing on RabbitMQ and three quarters "
-        "of a minute on Kafka, and why Kafka then did some messages twice."
+        "Explain to a colleague, in two or three sentences, why the same crash cost nothing on RabbitMQ and three "
+        "quarters of a minute on Kafka, and why Kafka then did some messages twice."
     ),
     rule=Words(
         needed=(

@@ -141,11 +141,11 @@ class Registration(Scenario):
     def promises(self) -> tuple[failures.Promise, ...]:
         """Every request is decided, every accepted user has a row and gets one mail (or at most one)."""
         if self.promise is Promise.AT_MOST_ONCE:
-            return (failures.at_most_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived"),)
+            return (failures.at_most_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived", by="user_id"),)
         return (
             failures.at_least_once(to=ANALYTICS),
             failures.at_least_once(to=USERS, type=ACCEPTED, effect="user_written"),
-            failures.exactly_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived"),
+            failures.exactly_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived", by="user_id"),
         )
 
     def build(self, sim: Simulation) -> dict[str, Any]:
