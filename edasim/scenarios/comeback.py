@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -50,6 +51,7 @@ class Comeback:
         )
 
 
+@lru_cache(maxsize=1)  # several measures of one run are taken in turn
 def comeback(run: Run) -> Comeback:
     """What the first crash of a run left behind; `StateError` for a run without one, or without all rows."""
     crash_s = crash_of(run)

@@ -28,8 +28,8 @@ from .partitions import partitions_svg
 from .picture import Picture
 from .predicted import predicted_waits_svg
 from .queue import queue_svg
-from .rebalance import rebalance_svg
 from .rates import rates_svg
+from .rebalance import rebalance_svg
 from .rebuild import rebuild_svg
 from .request_story import request_story
 from .routing import routing_svg, subjects_svg
@@ -74,8 +74,8 @@ __all__ = [
     "queue_film",
     "queue_length_figure",
     "queue_svg",
-    "rebalance_svg",
     "rates_svg",
+    "rebalance_svg",
     "rebuild_svg",
     "request_story",
     "routing_svg",

@@ -142,7 +142,7 @@ REPAIR = Exercise(
     task=(
         "Now 90 of 100 calls per second are asked for, with the same fault. You may add one thing to the retries: "
         "a budget (at most one retry for ten fresh requests), or a server that does not begin calls whose caller has "
-        "gone, or a circuit breaker (opens for 2 s when half of the calls of the last 5 s failed). Which one brings the "
+        "gone, or a circuit breaker (open for 2 s when half of the calls of the last 5 s failed). Which one brings the "
         "system back within a minute?"
     ),
     rule=Choices(
@@ -187,7 +187,7 @@ BUCKET = Exercise(
     id="11.bucket",
     kind=Kind.PREDICT,
     task=(
-        "A partner may send 20 calls per second, and 50 at once now and then: TokenBucket(rate_per_s=20, burst=50). The "
+        "A partner may send 20 calls per second, now and then 50 at once: TokenBucket(rate_per_s=20, burst=50). Its "
         "bucket is full. The partner sends as fast as it can. How many calls get through in the first 10 seconds?"
     ),
     rule=near(
@@ -266,7 +266,7 @@ BACKOFF = Exercise(
     kind=Kind.CHANGE_CODE,
     task=(
         "A thousand clients fail at the same instant. Write wait_s(failed_attempts, draw, first_s, cap_s) so that they "
-        "do not come back together: uniform between 0 and a ceiling. The ceiling is first_s after the first failure and "
+        "do not come back together: uniform between 0 and a ceiling, which is first_s after the first failure and "
         "doubles with each, up to cap_s. `draw` is uniform between 0 and 1."
     ),
     rule=FunctionRule(
@@ -371,7 +371,7 @@ WHY = Exercise(
             ),
             WrongWords(
                 words=("still slow", "still broken", "still faulty"),
-                idea="The server does 100 per second again. It is the work that is in vain, not the server that is slow.",
+                idea="The server does 100 per second again. It is the work that is in vain, not the server.",
                 names=WrongIdea.IT_RECOVERS_WITH_THE_FAULT,
             ),
         ),

@@ -14,14 +14,13 @@ from typing import Any
 
 from ... import checks
 from ...brokers import Kafka
-from ...brokers.kafka import Commit
+from ...brokers.kafka import Commit, Group
 from ...events import Event
 from ...failures import Fault, check_faults
 from ...failures.faults import bring_back, take_down
 from ...kernel import Simulation, times
 from ...services import Context, Service, Source, load
 from ...services.handling import NodeCrashed
-from ...services.source import Occasion
 from ..base import Scenario
 from .expected import Expected, expected
 from .ledger import Ledger
@@ -92,14 +91,21 @@ class Delivery(Scenario):
         ).start(sim)
         topic = kafka.topic(ORDERS)
         group = kafka.group(CONSUMER, [topic])
-        names = self._published(sim)
-        at_once = load.Constant(rate_per_s=AT_ONCE_PER_S).first(len(names))
-        Source(SHOP, load=at_once, to=topic, event=partial(_order, names))
+        numbers = self._published(sim)
+        at_once = load.Constant(rate_per_s=AT_ONCE_PER_S).first(len(numbers))
+        Source(SHOP, load=at_once, to=topic, event="order.placed")
         ledger = Ledger(by_key=self.dedup is Dedup.KEY)
-        Service(CONSUMER, of=group, handler=Worker(self, sim, ledger).handle)
+        worker = Worker(self, numbers, ledger)
+        if self.dedup in (Dedup.NONE, Dedup.KEY):
+            a_message_s = times.Constant(value_s=self.timing.whole_s)
+            Service(CONSUMER, of=group, service_time=a_message_s, handler=worker.book)
+        else:
+            Service(CONSUMER, of=group, handler=worker.work)
+        if self.between_s is not None:
+            Deaths(sim, group, self.between_s, self.down_s).await_first()
         for fault in self.faults:
             fault.install(sim)
-        return {"ledger": ledger, "published": tuple(names)}
+        return {"ledger": ledger, "published": tuple(numbers)}
 
     def _published(self, sim: Simulation) -> list[int]:
         """The number of each message in order of publishing; a number that comes again was sent twice."""
@@ -109,37 +115,29 @@ class Delivery(Scenario):
         return [number for number in range(self.messages) for _ in range(1 + int(again[number]))]
 
 
-def _order(names: list[int], occasion: Occasion) -> Event:
-    return Event(type="order.placed", subject=f"order-{names[occasion.number]}", data=names[occasion.number])
-
-
 class Worker:
-    """The consumer's process, life after life: its memory dies with it, the ledger does not."""
+    """What the consumer does with a message, life after life: its memory dies with it, the ledger does not."""
 
-    def __init__(self, scenario: Delivery, sim: Simulation, ledger: Ledger) -> None:
-        self._sim = sim
+    def __init__(self, scenario: Delivery, numbers: list[int], ledger: Ledger) -> None:
+        self._numbers = numbers
         self._dedup = scenario.dedup
         self._ledger = ledger
         self._work_s = scenario.work_s
         self._write_s = scenario.write_s
-        self._whole_s = scenario.timing.whole_s
-        self._down_s = scenario.down_s
         self._memory: set[int] = set()
-        self._left_s = float("inf")
-        if scenario.between_s is not None:
-            draws = times.Exponential(mean_s=scenario.between_s)
-            self._draw = draws.draws(sim.streams.generator(f"fault/{CONSUMER}/work"))
-            self._left_s = self._draw()
 
-    def handle(self, event: Event, context: Context) -> Generator[Any, Any, None]:
-        """One message: known already, or worked on, with its effect and its note."""
-        message = int(event.data)
+    def book(self, event: Event, context: Context) -> None:
+        """The effect, at the end of the work."""
+        self._ledger.effect(self._number(event), context.now_s)
+
+    def work(self, event: Event, context: Context) -> Generator[Any, Any, None]:
+        """One message: known already, or worked on step by step, with its effect and its note."""
+        message = self._number(event)
         if self._knows(message):
             return
-        self._face_death(context)
-        work = self._both_or_none if self._dedup is Dedup.TRANSACTION else self._one_by_one
+        steps = self._both_or_none if self._dedup is Dedup.TRANSACTION else self._one_by_one
         try:
-            yield from work(message, context)
+            yield from steps(message, context)
         except NodeCrashed:
             self._memory.clear()
             raise
@@ -167,17 +165,34 @@ class Worker:
     def _knows(self, message: int) -> bool:
         if self._dedup is Dedup.MEMORY:
             return message in self._memory
-        return self._dedup.on_disk and self._ledger.is_noted(message)
+        return self._ledger.is_noted(message)
 
-    def _face_death(self, context: Context) -> None:
-        """If the next crash comes within this message's work, it is set for its instant."""
-        if self._left_s > self._whole_s:
-            self._left_s -= self._whole_s
+    def _number(self, event: Event) -> int:
+        return self._numbers[int(str(event.id).rpartition("-")[2])]
+
+
+class Deaths:
+    """Crashes of the consumer after exponential times of work, until there is no work left.
+
+    The consumer works from its start to its crash without a pause, because all messages lie ready.
+    """
+
+    def __init__(self, sim: Simulation, group: Group, between_s: float, down_s: float) -> None:
+        self._sim = sim
+        self._group = group
+        self._down_s = down_s
+        self._draw = times.Exponential(mean_s=between_s).draws(sim.streams.generator(f"fault/{CONSUMER}/work"))
+
+    def await_first(self) -> None:
+        """Sets the first crash."""
+        self._sim.at(JOINED_S + self._draw(), self._die)
+
+    def _die(self) -> None:
+        node = self._sim.nodes[f"{CONSUMER}/0"]
+        idle = all(slot.message is None for slot in node.slots)
+        if idle and not any(self._group.lag().values()):
             return
-        self._sim.at(context.now_s + self._left_s, partial(self._die, context))
-        self._left_s = self._draw()
-
-    def _die(self, context: Context) -> None:
-        back_s = context.now_s + self._down_s
-        take_down([context.node], back_s)
-        self._sim.at(back_s, partial(bring_back, context.node))
+        back_s = float(self._sim.env.now) + self._down_s
+        take_down([node], back_s)
+        self._sim.at(back_s, partial(bring_back, node))
+        self._sim.at(back_s + self._draw(), self._die)
