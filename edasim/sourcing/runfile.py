@@ -13,14 +13,16 @@ Left out: handlers and projections, which are code.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, EdasimError
 from ..events import Event, from_json, to_json
 from ..kernel import LogLevel, Run
 from ..kernel.metrics import EndpointMetrics, Metrics, Spread
@@ -233,7 +235,7 @@ def open_run(path: str | Path, *, scenario: Callable[[dict[str, Any]], object] |
     `scenario` makes a scenario of its dictionary, such as `Registration.from_dict`; without it, `run.scenario` is the
     dictionary. Raises `StoreError` for a file that holds no run, or one of a newer format.
     """
-    with EventStore(path, access=Access.READ) as store:
+    with EventStore(path, access=Access.READ) as store, _damage_told(path):
         about = _read_about(store)
         log = RunLog(LogLevel(about["log"]), about["max_rows"], about["one_in"])
         _open_events(store, log)
@@ -252,9 +254,25 @@ def open_run(path: str | Path, *, scenario: Callable[[dict[str, Any]], object] |
     )
 
 
+@contextmanager
+def _damage_told(path: str | Path) -> Iterator[None]:
+    """Turns what goes wrong at reading tables that `save_run` cannot have written into a `StoreError`."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, ImportError, LookupError, TypeError, ValueError, sqlite3.Error) as error:
+        if isinstance(error, EdasimError):
+            raise
+        raise StoreError(
+            f"the run in {str(path)!r} cannot be read: {type(error).__name__}: {error}",
+            field="path",
+            value=str(path),
+            remedy="restore the file from a copy, or use the version of edasim that wrote it (about_run tells it)",
+        ) from error
+
+
 def about_run(path: str | Path) -> dict[str, Any]:
     """What a file says of its run, without opening it: fingerprint, version, seed, end, level of log, scenario."""
-    with EventStore(path, access=Access.READ) as store:
+    with EventStore(path, access=Access.READ) as store, _damage_told(path):
         return _read_about(store)
 
 

@@ -118,8 +118,9 @@ def open_file(path: Path | None, access: Access) -> sqlite3.Connection:
             return _opened(name, path, access)
         try:
             return _opened(f"{name}?mode=ro", path, access)
-        except sqlite3.OperationalError:
-            if _log_bytes(path):
+        except sqlite3.OperationalError as error:
+            has_no_room = error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
+            if not has_no_room or _log_bytes(path):
                 raise
             # A read-only folder has no room for the index of a log; without a log none is needed.
             return _opened(f"{name}?mode=ro&immutable=1", path, access)

@@ -142,3 +142,26 @@ def test_files_without_a_run_and_of_a_newer_format_are_refused(tmp_path: Path) -
     for read in (open_run, about_run):
         with pytest.raises(StoreError, match="format 3, and this version reads up to 2"):
             read(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "delete from run_about where name = 'log'",
+        "update run_about set value = '{' where name = 'seed'",
+        "update run_about set value = '\"loud\"' where name = 'log'",
+        "update run_deliveries set endpoint = 99",
+        "update run_messages set position = 99999",
+        "update run_facts set detail = 'x'",
+        "drop table run_lanes",
+        "insert into run_stores values ('x', 'edasim.nowhere:Nothing', '7')",
+        "insert into run_stores values ('x', 'edasim.kernel:Run', '7')",
+    ],
+)
+def test_a_damaged_run_is_refused_plainly(damage: str, tmp_path: Path) -> None:
+    save_run(by_hand(), tmp_path / "run")
+    with sqlite3.connect(tmp_path / "run") as connection:
+        connection.execute(damage)
+    connection.close()
+    with pytest.raises(StoreError, match="cannot be read|does not give"):
+        open_run(tmp_path / "run")
