@@ -31,6 +31,9 @@ NETWORK = "network"
 LONGEST = 12
 """A message that was tried more often is told by its first and its last attempts."""
 
+EFFECT, BREAK = 2, 3
+"""The order at one instant: a message is taken (1), its work has an effect, a fault, the attempt ends (4)."""
+
 ENDS = {
     "done": "is done and acknowledges",
     "failed": "refuses it",
@@ -193,14 +196,15 @@ class Books:
         """How to look up a timeline: the messages' ways to a service, and facts; `end` tells what never came."""
 
         def told() -> tuple[tuple[Moment, ...], Fact | None]:
-            moments = [moment for number in numbers for moment in self._way(number, service)]
-            moments += [Moment(fact.time_s, fact.subject, told_fact(fact)) for fact in facts]
-            from_s = min((moment.time_s for moment in moments), default=0.0)
-            involved = {moment.who for moment in moments} | {service or ""} | self._brokers(numbers)
+            placed = [each for number in numbers for each in self._way(number, service)]
+            placed += [(EFFECT, Moment(fact.time_s, fact.subject, told_fact(fact))) for fact in facts]
+            from_s = min((moment.time_s for _, moment in placed), default=0.0)
+            involved = {moment.who for _, moment in placed} | {service or ""} | self._brokers(numbers)
             began = who_began(self.spells, involved, from_s, at_s)
             if began is not None:
-                moments.insert(0, Moment(began.fact.time_s, began.fact.subject, f"fault: {began.words}"))
-            moments.sort(key=lambda moment: moment.time_s)
+                placed.append((BREAK, Moment(began.fact.time_s, began.fact.subject, f"fault: {began.words}")))
+            placed.sort(key=lambda each: (each[1].time_s, each[0]))
+            moments = [moment for _, moment in placed]
             if end:
                 moments.append(Moment(self.run.ended_s, service or "the run", end))
             return tuple(moments), None if began is None else began.fact
@@ -223,12 +227,12 @@ class Books:
         lanes = {int(self.rows.lane[row]) for number in numbers for row in self.rows_of(number)}
         return {name for lane in lanes for name in (self.run.lanes[lane].broker, self.run.lanes[lane].destination)}
 
-    def _way(self, number: int, service: str | None) -> Iterator[Moment]:
+    def _way(self, number: int, service: str | None) -> Iterator[tuple[int, Moment]]:
         """One message: published, taken, and what came of each attempt at that service."""
         rows, event = self.rows_of(number), self.event(number)
         publisher = self.run.publishers[number >> 40]
         what = f"{getattr(event, 'type', 'message')} {getattr(event, 'id', number)}"
-        yield Moment(float(self.rows.published_s[rows[0]]), publisher, f"publishes {what}")
+        yield 0, Moment(float(self.rows.published_s[rows[0]]), publisher, f"publishes {what}")
         if service is None:
             return
         leads = self.lanes_of(service) | np.array([lane.broker == NETWORK for lane in self.run.lanes], dtype=bool)
@@ -236,24 +240,26 @@ class Books:
         if len(mine) > LONGEST:
             left_out = len(mine) - LONGEST
             middle = float(self.rows.finished_s[mine[LONGEST // 2]])
-            yield Moment(middle, service, f"… {left_out} more attempts like these …")
+            yield EFFECT, Moment(middle, service, f"… {left_out} more attempts like these …")
             mine = mine[: LONGEST // 2] + mine[-LONGEST // 2 :]
         for row in mine:
             yield from self._attempt(row, service)
 
-    def _attempt(self, row: int, service: str) -> Iterator[Moment]:
+    def _attempt(self, row: int, service: str) -> Iterator[tuple[int, Moment]]:
+        """Taken, and what came of it; at one instant the end of an attempt comes before the next one is taken."""
         rows = self.rows
         consumer = int(rows.consumer[row])
         who = rows.consumers[consumer] if consumer >= 0 else self.run.lanes[int(rows.lane[row])].destination or service
         attempt, outcome = int(rows.attempt[row]), OUTCOMES[int(rows.outcome[row])]
         delivered_s, finished_s = float(rows.delivered_s[row]), float(rows.finished_s[row])
         if not math.isnan(delivered_s):
-            yield Moment(delivered_s, who, "takes it" if attempt == 1 else f"takes it again (attempt {attempt})")
+            again = f"takes it again (attempt {attempt})"
+            yield 4 * attempt - 3, Moment(delivered_s, who, "takes it" if attempt == 1 else again)
         ended = self.run.ended_s if math.isnan(finished_s) else finished_s
         if self.run.lanes[int(rows.lane[row])].broker == NETWORK:
-            yield Moment(ended, NETWORK, "it is lost on its way to the broker")
+            yield 4 * attempt, Moment(ended, NETWORK, "it is lost on its way to the broker")
         else:
-            yield Moment(ended, who, ENDS[outcome])
+            yield 4 * attempt, Moment(ended, who, ENDS[outcome])
 
 
 def told_fact(fact: Fact) -> str:

@@ -28,16 +28,14 @@ def check(run: Run, promises: Sequence[Promise] | None = None) -> Findings:
     >>> print(check(calm, [at_least_once(to="mail"), order_by("user_id", at="mail")]))
     every promise was kept
     """
-    if promises is None:
-        promises = getattr(run.scenario, "promises", ())
-        if not promises:
-            raise ConfigurationError(
-                "there is no promise to hold the run to",
-                field="promises",
-                value=promises,
-                remedy="give promises, such as [at_least_once(to='mail')], or let the scenario state them",
-            )
-    stated = check_promises("promises", promises)
+    stated = check_promises("promises", getattr(run.scenario, "promises", ()) if promises is None else promises)
+    if not stated:
+        raise ConfigurationError(
+            "there is no promise to hold the run to",
+            field="promises",
+            value=promises,
+            remedy="give promises, such as [at_least_once(to='mail')], or let the scenario state them",
+        )
     books = Books(run)
     system = System(books.services, _receives(getattr(run.scenario, "topology", None)), run.until_s)
     for promise in stated:

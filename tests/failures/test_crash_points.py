@@ -1,0 +1,151 @@
+"""The crash-point matrix: which steps there are, what each crash does, on each broker, broken beside repaired."""
+
+import pytest
+
+from edasim import ActiveMQ, Event, JetStream, Kafka, MemoryBus, RabbitMQ, experiments, failures, viz
+from edasim.checks import configuration
+from edasim.errors import ConfigurationError, UnknownNameError
+from edasim.failures import crash_points
+from edasim.scenarios.base import Scenario
+from edasim.scenarios.registration import clockwork
+from edasim.services import Service, Source, load
+
+BROKEN = {"acknowledge first": {"acknowledge": "on_delivery"}, "not idempotent": {}}
+REPAIRED = {"sender": "idempotent"}
+
+
+@configuration
+class Orders(Scenario):
+    """One order: a till that publishes, a stock that writes and publishes, and tells a courier."""
+
+    @property
+    def promises(self):
+        return (
+            failures.exactly_once(to="stock", effect="taken_from_stock", by="order"),
+            failures.at_least_once(to="courier", effect="delivered", by="order"),
+        )
+
+    def build(self, sim):
+        topic = MemoryBus().start(sim).topic("orders")
+        stored = set()
+
+        def take(event, context):
+            if event.data["order"] not in stored:
+                stored.add(event.data["order"])
+                context.fact("taken_from_stock", order=event.data["order"])
+            return Event(type="packed", data=event.data)
+
+        def deliver(event, context):
+            yield context.pause(1.0)
+            context.step("write", "signature")
+            context.fact("delivered", order=event.data["order"])
+
+        Source(
+            "till",
+            load=load.Trace(times_s=(1.0,)),
+            to=topic,
+            event=lambda occasion: Event(type="ordered", data={"order": occasion.number}),
+        )
+        Service("stock", of=topic.subscribe("stock", types="ordered"), handler=take, to=topic)
+        Service("courier", of=topic.subscribe("courier", types="packed"), handler=deliver)
+        return {}
+
+
+def test_the_steps_of_a_story_are_told_by_its_handlers():
+    points = failures.crash_points(Orders()).of("outcome")
+    assert [(str(cell), cell.points[0].at_s) for cell in points] == [
+        ("stock/0 after it has received ordered: survived", 1.0),
+        ("stock/0 after it has written taken from stock: survived", 1.0),
+        ("stock/0 after it has published packed: survived", 1.0),
+        ("stock/0 before it acknowledges ordered: survived", 1.0),
+        ("stock/0 after it acknowledges ordered: survived", 1.0),
+        ("courier/0 after it has received packed: survived", 1.0),
+        ("courier/0 after it has written signature: survived", 2.0),
+        ("courier/0 after it has written delivered: survived", 2.0),
+        ("courier/0 before it acknowledges packed: survived", 2.0),
+        ("courier/0 after it acknowledges packed: survived", 2.0),
+    ]
+
+
+def test_a_crash_at_a_step_stops_the_handler_there_and_nothing_after_it_happens():
+    (cell,) = [
+        cell
+        for cell in crash_points(clockwork(), nodes=["mail"], down_s=2.0).cells
+        if cell.points[0].what == "mail_arrived"
+    ]
+    (found,) = cell.findings
+    assert [(round(moment.time_s, 3), moment.text.partition(" (")[0]) for moment in found.timeline] == [
+        (1.02, "publishes mail.welcome.requested behaviour-analytics-1"),
+        (1.02, "takes it"),
+        (1.145, "mail arrived"),
+        (1.145, "fault: mail/0 crashes after it has written mail arrived, and is back 2 s later"),
+        (1.145, "fails while it works on it, so it goes back to the broker"),
+        (1.145, "takes it again"),
+        (1.27, "mail arrived"),
+        (1.37, "is done and acknowledges"),
+    ]
+
+
+BROKERS = {
+    "memory": (MemoryBus(), None),
+    "kafka": (Kafka(), 300.0),
+    "rabbitmq": (RabbitMQ(), None),
+    "activemq": (ActiveMQ(), None),
+    "jetstream": (JetStream(), None),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BROKERS)
+def test_registration_the_repaired_variant_survives_every_crash_on_every_broker(name):
+    broker, until_s = BROKERS[name]
+    variants = {word: clockwork(broker=broker, **fields) for word, fields in BROKEN.items()}
+    found = crash_points({**variants, "repaired": clockwork(broker=broker, **REPAIRED)}, until_s=until_s)
+    assert found.counts("repaired") == {"survived": 21}
+    assert found.count("lost", "acknowledge first") == 3
+    assert found.count("lost", "not idempotent") == 0
+    assert found.count("duplicated", "not idempotent") >= 4
+    lost = {cell.points[0].what for cell in found.of("acknowledge first") if cell.outcome.value == "lost"}
+    assert lost == {"mail.welcome.requested", "mail_cached", "mail_sent"}
+
+
+def test_the_matrix_is_a_table_a_text_and_a_picture():
+    variants = {"plain": clockwork(), "idempotent": clockwork(sender="idempotent")}
+    found = crash_points(variants, nodes=["mail/0"], pairs=3)
+    assert found.table().shape == (11 + 3, 3)
+    assert str(found).splitlines()[0].split() == ["crash", "plain", "idempotent"]
+    picture = viz.crash_matrix(found)
+    assert "mail/0 after it has written mail arrived: plain: duplicated; idempotent: survived." in picture.text
+    assert picture.svg.count("no such step") == 0
+    (bad,) = [cell for cell in found.of("plain") if cell.outcome.value == "duplicated" and len(cell.points) == 1][:1]
+    assert found.cell(bad.name, "plain") is bad
+    assert "it began with: mail/0 crashes" in viz.finding(bad.findings[0]).text
+    assert viz.findings(bad.findings, 9.0).alt == "Findings: 1 duplicated"
+    assert viz.findings(failures.Findings(), 9.0).alt == "Findings: none"
+    with pytest.raises(UnknownNameError, match="variant"):
+        found.of("other")
+    with pytest.raises(UnknownNameError, match="variant"):
+        found.cell("x", "other")
+
+
+@pytest.mark.long
+def test_worker_processes_give_the_same_matrix():
+    here = experiments.crash_points(clockwork(), nodes=["mail"], workers=1)
+    there = experiments.crash_points(clockwork(), nodes=["mail"], workers=2)
+    assert list(map(str, here.cells)) == list(map(str, there.cells))
+    assert [list(map(str, cell.findings)) for cell in here.cells] == [
+        list(map(str, cell.findings)) for cell in there.cells
+    ]
+
+
+def test_matrices_that_cannot_be_made_are_refused():
+    with pytest.raises(UnknownNameError, match="did you mean 'mail'"):
+        crash_points(clockwork(), nodes=["mial"])
+    with pytest.raises(ConfigurationError, match="faults of its own"):
+        crash_points(clockwork(faults=[failures.Crash(node="mail", at_s=1.0, down_s=1.0)]))
+    with pytest.raises(ConfigurationError, match="nowhere to crash"):
+        crash_points(clockwork(), nodes=["readers"])
+    with pytest.raises(ConfigurationError, match="scenario"):
+        crash_points({})
+    with pytest.raises(ConfigurationError, match="no promise"):
+        crash_points(clockwork(), promises=[])
