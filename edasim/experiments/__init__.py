@@ -16,6 +16,7 @@ full grid, and the choice of the best of many systems.
 
 from typing import Any
 
+from .chaos import Abort, ChaosExperiment, ChaosReport, ChaosVerdict, SteadyState
 from .compare import Comparison, compare, independent_half_width
 from .crashes import crash_points
 from .gather import ExperimentWarning
@@ -30,7 +31,11 @@ from .sweep import Sweep, sweep
 from .tasks import seed_of
 
 __all__ = [
+    "Abort",
     "BatchMeans",
+    "ChaosExperiment",
+    "ChaosReport",
+    "ChaosVerdict",
     "Comparison",
     "ExperimentWarning",
     "Failure",
@@ -42,6 +47,7 @@ __all__ = [
     "Recording",
     "Replications",
     "Steady",
+    "SteadyState",
     "Sweep",
     "WarmUpStudy",
     "batch_means",

@@ -101,7 +101,8 @@ class ManyConsumers:
         """Reads a CSV file, which may be compressed; its name without endings is the recording's."""
         import pandas as pd
 
-        return cls(Path(path).name.partition(".")[0], pd.read_csv(path))
+        table = pd.read_csv(path)
+        return cls(Path(path).name.partition(".")[0], {str(column): table[column].to_numpy() for column in table})
 
     @property
     def consumers(self) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ class ManyConsumers:
     def handover_s(self) -> float:
         """The hand-over in seconds, calibrated on the first half of the recording (`brokers.calibrate`)."""
         half = len(self._table["sequence"]) // 2
-        return calibrate({column: values[:half] for column, values in self._table.items()}).handover_s
+        return float(calibrate({column: values[:half] for column, values in self._table.items()}).handover_s)
 
     def replay(
         self,

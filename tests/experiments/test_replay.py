@@ -1,6 +1,7 @@
 """Recorded runs with several consumers beside their simulation, and the picture of both."""
 
 import csv
+import gzip
 import io
 import re
 import xml.etree.ElementTree as ET
@@ -103,3 +104,53 @@ def test_a_panel_without_points_and_no_panel_are_refused():
         beside.beside_svg([panel], "alt")
     with pytest.raises(ConfigurationError, match="there is no panel"):
         beside.beside_svg([], "alt")
+
+
+GAP_S, SERVICE_S, HANDOVER_S = 0.1, 0.25, 0.01
+FILES = (
+    "rabbitmq_4consumers_prefetch1_a",
+    "rabbitmq_4consumers_prefetch20_a",
+    "rabbitmq_kill_prefetch10_a",
+    "rabbitmq_burst_a",
+    "jetstream_4consumers_a",
+    "jetstream_kill_batch10_a",
+    "natsgroup_2consumers_load80_a",
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Recordings by the clock: a message each 0.1 s, two consumers in turn, 0.25 s each, 0.01 s between two."""
+    for name in FILES:
+        lines, free_s = [",".join(replay.COLUMNS)], [0.0, 0.0]
+        for sequence in range(150):
+            published_s, consumer = GAP_S * sequence, sequence % 2
+            started_s = max(published_s, free_s[consumer] + HANDOVER_S)
+            free_s[consumer] = started_s + SERVICE_S
+            again = int("kill" in name and 95 <= sequence < 98)
+            lines.append(f"{consumer},{sequence},{published_s},{started_s},{free_s[consumer]},{again}")
+        (tmp_path / f"{name}.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    return tmp_path
+
+
+def test_a_folder_of_recordings_is_replayed_and_drawn(folder):
+    runs = replay.measured_runs(folder, seeds=2)
+    assert runs.prefetch_1.handover_s == pytest.approx(HANDOVER_S)
+    assert runs.prefetch_1.median_error_s < 1.5 * HANDOVER_S
+    assert len(runs.group) == 2
+    assert runs.killed_rabbitmq.measured.handed_out_again == (95, 96, 97)
+    assert runs.killed_jetstream.simulated.started_s[runs.killed_jetstream.simulated.again].min() > 35.0
+    assert "rabbitmq_kill_prefetch10_a: came back 3 in order (95 to 97) measured, 10 in order" in str(runs)
+    drawn = measured_runs_svg(runs)
+    titles = [line.partition(":")[0] for line in drawn.text.splitlines()]
+    assert titles[1:3] == ["RabbitMQ, four consumers", "NATS"]
+    assert len(titles) == 6
+    assert drawn.svg.count("<g fill=") >= 4, "what was begun around each kill is drawn as dots"
+    ET.fromstring(drawn.svg)
+
+
+def test_a_high_level_has_no_zero_line():
+    """A curve far from zero is drawn in its own range."""
+    high = (np.array([0.0, 1.0]), np.array([1000.0, 1010.0]))
+    panel = beside.Panel("high", ("x", "s"), ("y", ""), (beside.Pair("it", high, (high,)),), "far up")
+    assert ">1,000<" in beside.beside_svg([panel], "alt").svg

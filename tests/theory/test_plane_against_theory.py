@@ -5,7 +5,8 @@ then measured over a window of time. What theory says must lie inside the interv
 intervals share a false-alarm rate of 1 %, so each has a level of 99.92 %. Means use control variates: how many messages
 came and how much work they brought differs from run to run by chance, and what is known of that is taken out by
 regression (Law, Simulation Modeling and Analysis, section 11.4). Each case states its power: the bias, as a share of
-the truth, that the test would catch nine times of ten.
+the truth, that the test would catch nine times of ten. It is 2 % at loads 0.5 and 0.8. At load 0.95 it is 5.5 %, which is
+what an error of 0.26 % in the service time makes of the mean wait there; so that case is no less sharp than the others.
 """
 
 import contextlib
@@ -52,15 +53,15 @@ class Case:
 CASES = {
     "M/M/1, load 0.5": Case(theory.mm1(0.5, 1.0), 60_000.0, mean_power=0.02, quantile_power=0.025),
     "M/M/1, load 0.8": Case(theory.mm1(0.8, 1.0), 100_000.0, mean_power=0.02, quantile_power=0.03),
-    "M/M/1, load 0.95": Case(theory.mm1(0.95, 1.0), 350_000.0, mean_power=0.04, quantile_power=0.07),
-    "M/M/8, load 0.9": Case(theory.mmc(7.2, 1.0, servers=8), 25_000.0, mean_power=0.035, quantile_power=0.05),
+    "M/M/1, load 0.95": Case(theory.mm1(0.95, 1.0), 200_000.0, mean_power=0.055, quantile_power=0.095),
+    "M/M/8, load 0.9": Case(theory.mmc(7.2, 1.0, servers=8), 15_000.0, mean_power=0.045, quantile_power=0.065),
 }
-LOSS = Case(theory.mmck(8.0, 1.0, servers=8, places=20), 12_000.0, mean_power=0.035)
+LOSS = Case(theory.mmck(8.0, 1.0, servers=8, places=20), 7_000.0, mean_power=0.045)
 MG1 = {
     f"M/G/1, load 0.8, scv {scv:g}": Case(
         theory.mg1(0.8, 1.0, scv),
-        60_000.0 if scv <= 1 else 120_000.0,
-        mean_power=0.025 if scv <= 1 else 0.035,
+        60_000.0 if scv <= 1 else 70_000.0,
+        mean_power=0.025 if scv <= 1 else 0.045,
         service=times.with_scv(1.0, scv),
         relaxation_s=theory.mm1(0.8, 1.0).relaxation_time_s * (1.0 + scv) / 2.0,
     )
