@@ -29,11 +29,18 @@ def check_endpoints(field: str, value: Any) -> tuple[Endpoint, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise checks.refuse(field, value, "give a list of Endpoint(name=…) or of names")
     found = tuple(each if isinstance(each, Endpoint) else Endpoint(name=each) for each in value)
-    names = [endpoint.name for endpoint in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise checks.refuse(field, name, "register each endpoint once")
+    check_once(field, (endpoint.name for endpoint in found))
     return found
+
+
+def check_once(field: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Names of which none comes twice, kept as a tuple."""
+    kept: dict[str, None] = {}
+    for name in names:
+        if checks.check_text(field, name) in kept:
+            raise checks.refuse(field, name, "register each endpoint once")
+        kept[name] = None
+    return tuple(kept)
 
 
 def in_panic(endpoints: Sequence[Endpoint], panic_ratio: float) -> bool:

@@ -16,9 +16,6 @@ from .. import checks
 from .failures import Failure, check_failures
 from .retry import RETRYABLE
 
-MOST_ATTEMPTS = 5
-"""The number that gRPC cuts `max_attempts` down to, unless the client says otherwise."""
-
 
 @checks.configuration
 class Hedge:

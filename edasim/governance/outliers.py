@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .. import checks
+from .endpoints import check_once
 from .failures import Failure
 
 Told: TypeAlias = Callable[[float, str, str], None]
@@ -90,7 +91,7 @@ class Ejections:
 
     def update(self, names: Iterable[str]) -> None:
         """Takes a new list of endpoints; what is known of those that stay is kept."""
-        self._monitors = {name: self._monitors.get(name, Monitor()) for name in names}
+        self._monitors = {name: self._monitors.get(name, Monitor()) for name in check_once("names", names)}
 
     def ejected(self) -> tuple[str, ...]:
         """Who is ejected at present."""

@@ -55,7 +55,7 @@ class TestPolicies:
         assert "".join(picks(RoundRobin().start(weighted(a=5, b=1, c=1)), 14)) == "aabacaaaabacaa"
         assert "".join(picks(RoundRobin().start(["a", "b", "c"]), 7)) == "abcabca"
 
-    @settings(max_examples=50)
+    @settings(max_examples=40)
     @given(some.binary(min_size=1, max_size=6).map(lambda text: [1 + each % 9 for each in text]))
     def test_round_robin_gives_each_its_weight_in_every_round(self, weights):
         balancer = RoundRobin().start([Endpoint(name=str(place), weight=w) for place, w in enumerate(weights)])
@@ -146,13 +146,13 @@ class TestConsistentHash:
         balancer = ConsistentHash(points=20).start(sorted(names))
         return {key: balancer.pick(key) for key in self.KEYS}
 
-    @settings(max_examples=50)
+    @settings(max_examples=40)
     @given(NAMES, some.sampled_from(["newcomer", "node-x"]))
     def test_whoever_joins_takes_keys_from_others_and_moves_nothing_else(self, names, newcomer):
         before, after = self.owners(names), self.owners(names | {newcomer})
         assert {key for key in self.KEYS if before[key] != after[key]} == {k for k in self.KEYS if after[k] == newcomer}
 
-    @settings(max_examples=50)
+    @settings(max_examples=40)
     @given(NAMES, some.integers(0, 11))
     def test_whoever_leaves_moves_the_keys_it_had_and_nothing_else(self, names, which):
         gone = sorted(names)[which % len(names)]
@@ -173,7 +173,7 @@ class TestConsistentHash:
         shares = ConsistentHash(points=400).start(weighted(a=3, b=1)).shares()
         assert 0.7 < shares["a"] < 0.8
 
-    @settings(max_examples=50)
+    @settings(max_examples=40)
     @given(some.integers(2, 8), some.sampled_from([1.0, 1.25, 2.0]), some.integers(1, 60))
     def test_a_bound_holds_however_hot_a_key_is(self, nodes, bound, calls):
         balancer = ConsistentHash(bound=bound).start([f"node-{number}" for number in range(nodes)])

@@ -1,12 +1,17 @@
 """The circuit breaker: Resilience4j's timelines, Hystrix's, and laws that hold whatever is asked and told."""
 
+import dataclasses
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edasim.errors import ConfigurationError
 from edasim.governance import HYSTRIX, CircuitBreaker, State
 from edasim.governance.windows import LastCalls, LastSeconds
+
+FEW = settings(max_examples=40)
+"""For laws of second rank: test time is precious."""
 
 
 def started(**fields):
@@ -233,6 +238,63 @@ def test_it_never_calls_while_open_and_never_permits_more_trials_than_it_may(bre
     assert all(before is not after for _, before, after in changes)
 
 
+class Simple:
+    """Resilience4j's rules written down once more, with plain lists and without haste."""
+
+    def __init__(self, breaker):
+        self.breaker, self.state, self.ended, self.times = breaker, "closed", [], 0
+
+    def allow(self, now_s):
+        if self.state == "open" and now_s > self.until_s:
+            self.state, self.ended, self.permits = "half open", [], self.breaker.permitted_half_open_calls
+        if self.state == "half open" and self.permits:
+            self.permits -= 1
+            return True
+        return self.state == "closed"
+
+    def release(self, now_s):
+        if self.state == "half open":
+            self.permits += 1
+
+    def record(self, now_s, ok, duration_s):
+        breaker, by_time = self.breaker, self.breaker.window.value == "time" and self.state != "half open"
+        if self.state == "open":
+            return
+        self.ended.append((int(now_s), not ok, duration_s > breaker.slow_call_s))
+        if by_time:
+            last = [each for each in self.ended if each[0] > int(now_s) - breaker.window_size]
+        else:
+            size = breaker.permitted_half_open_calls if self.state == "half open" else breaker.window_size
+            last = self.ended[-size:]
+        needed = breaker.minimum_calls if by_time else min(breaker.minimum_calls, size)
+        if len(last) < needed:
+            return
+        failing, slow = (sum(each[place] for each in last) / len(last) for place in (1, 2))
+        if failing >= breaker.failure_rate_ratio or slow >= breaker.slow_call_rate_ratio:
+            self.times += 1
+            self.state, self.until_s = "open", now_s + breaker.open_wait_s(self.times)
+        elif self.state == "half open":
+            self.state, self.ended, self.times = "closed", [], 0
+
+
+@pytest.mark.rule("GV-10")
+@given(BREAKERS, WALKS)
+def test_it_does_what_the_rules_say_when_they_are_written_down_plainly(breaker, moves):
+    breaker = dataclasses.replace(breaker, half_open_s=None, automatic=False)
+    circuit, simple, now_s = breaker.start(), Simple(breaker), 0.0
+    for move, quarters in moves:
+        now_s += quarters / 4
+        for each in (circuit, simple):
+            if move == "release":
+                each.release(now_s)
+            elif move != "allow":
+                each.record(now_s, ok=move != "bad", duration_s=2.0 if move == "slow" else 0.5)
+        if move == "allow":
+            assert circuit.allow(now_s) == simple.allow(now_s)
+        assert circuit.state.value == simple.state
+
+
+@FEW
 @given(some.integers(1, 7), some.binary(max_size=60).map(lambda text: [(bool(b & 1), bool(b & 2)) for b in text]))
 def test_a_count_window_counts_what_a_list_of_the_last_calls_counts(size, calls):
     window = LastCalls(size)
@@ -246,6 +308,7 @@ def test_a_count_window_counts_what_a_list_of_the_last_calls_counts(size, calls)
         )
 
 
+@FEW
 @given(some.integers(1, 5), some.binary(max_size=40).map(lambda text: [(b // 2 % 13, bool(b & 1)) for b in text]))
 def test_a_time_window_counts_what_a_list_of_the_last_seconds_counts(size, calls):
     window, now_s, seen = LastSeconds(size, 0.0), 0.0, []

@@ -1,12 +1,15 @@
 """Discovery and health: leases, stale views, probes and ejections, as stories."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edasim.errors import ConfigurationError, UnknownNameError
 from edasim.governance import Failure, OutlierDetection, Probe, Probes, Reaction, Registry, View
 from edasim.governance.outliers import success_rate_threshold
+
+FEW = settings(max_examples=40)
+"""For laws of second rank: test time is precious."""
 
 
 def registered(names, **fields):
@@ -52,6 +55,7 @@ class TestLeases:
         assert (copy.names(leases, 29.9), copy.age_s(29.9)) == (("a",), 29.9)
         assert (copy.names(leases, 30.0), copy.age_s(30.0)) == (("b",), 0.0)
 
+    @FEW
     @given(some.binary(max_size=60))
     def test_nobody_is_listed_longer_than_ttl_and_sweep_after_the_last_sign(self, walk):
         leases, last_s = Registry(ttl_s=2.0, renew_s=1.0, renewal_ratio=0.0, self_preservation=False).start(), {}
@@ -332,6 +336,7 @@ class TestOutliers:
         state.sweep(20.0)
         assert len(story) == 1, "counts begin anew with each interval"
 
+    @FEW
     @given(some.binary(max_size=150), some.sampled_from([0.0, 0.1, 0.34, 1.0]), some.booleans())
     def test_never_more_than_the_share_are_ejected(self, walk, most_ratio, always_one):
         state, _ = ejections(many=6, consecutive_failures=2, most_ratio=most_ratio, always_one=always_one)
@@ -348,6 +353,11 @@ class TestOutliers:
         assert state.ejected() == ("n0",)
         state.update(["new"])
         assert (state.ejected(), state.healthy("n0")) == ((), True)
+
+    def test_each_endpoint_is_given_once_and_has_a_name(self):
+        for names, told in ((["a", "a"], "names is 'a'; register each endpoint once"), ([""], "names is ''")):
+            with pytest.raises(ConfigurationError, match=told):
+                OutlierDetection().start(names)
 
     def test_a_longest_ejection_below_the_first_is_refused(self):
         with pytest.raises(ConfigurationError, match=r"longest_s is 10\.0; give at least base_s, 30"):

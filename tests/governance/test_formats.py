@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edasim.errors import ConfigurationError, EdasimError, UnknownNameError
@@ -28,6 +28,9 @@ from edasim.governance import (
     load_text,
 )
 from edasim.governance.formats.durations import seconds
+
+FEW = settings(max_examples=40)
+"""For laws of second rank: test time is precious."""
 
 DATA = Path(__file__).parents[2] / "data" / "governance"
 FILES = sorted(path.name for path in DATA.iterdir() if path.suffix in {".yml", ".yaml", ".json"})
@@ -162,6 +165,23 @@ class TestResilience4j:
         assert (grown.open_factor, grown.open_wait_s(2)) == (1.5, 259_200.0)
 
     @pytest.mark.parametrize(
+        ("text", "path", "why"),
+        [
+            ("circuitbreaker.instances.x: {slidingWindowSize: 5, minimumNumberOfCalls: 9}", "minimumNumberOfCalls",
+             "a window of 5 calls never holds more than these"),
+            ("circuitbreaker.instances.x.exponentialBackoffMultiplier: 3", "Multiplier", "enableExponential"),
+            ("retry.instances.x: {waitDuration: 1s, exponentialBackoffMultiplier: 3}", "Multiplier", "is not true"),
+            ("retry.instances.x: {waitDuration: 1s, randomizedWaitFactor: 0.1}", "Factor", "enableRandomized"),
+            ("retry.instances.x: {enableExponentialBackoff: true}", "Backoff", "waitDuration is missing"),
+        ],
+    )  # fmt: skip
+    def test_what_is_understood_and_has_no_effect_says_so(self, text, path, why):
+        loaded = load_text(f"resilience4j.{text}")
+        (says,) = said(loaded, path)
+        assert says.startswith("without effect: ")
+        assert why in says
+
+    @pytest.mark.parametrize(
         ("text", "told"),
         [
             ("circuitbreaker.instances.x.slidingWindowSize: 0", r"instances\.x: CircuitBreaker\.window_size is 0"),
@@ -223,6 +243,18 @@ class TestEnvoy:
             longest_s=120.0,
         )
         assert orders["retry budget"] == ShareOfActive(ratio=0.0, minimum=8)
+
+    def test_what_is_detected_but_not_enforced_has_no_effect(self):
+        loaded = load_text(
+            "{name: a, outlier_detection: {consecutive_gateway_failure: 3, failure_percentage_threshold: 50}}"
+        )
+        assert loaded.policy("a", "outlier detection") == OutlierDetection()
+        assert said(loaded, "consecutive_gateway_failure")[0].startswith(
+            "without effect: enforcing_consecutive_gateway"
+        )
+        assert said(loaded, "failure_percentage_threshold")[0].startswith(
+            "without effect: enforcing_failure_percentage"
+        )
 
     def test_resources_of_a_discovery_service(self):
         search = load(DATA / "envoy-cds.yaml").policies["search"]
@@ -418,6 +450,7 @@ class TestDocuments:
         marked.write_text("\ufeffresilience4j.retry.instances.x.maxAttempts: 2", encoding="utf-8")
         assert load(marked).policy("x", "retry").attempts == 2
 
+    @FEW
     @given(some.text(alphabet="resilience4j:.{}[]-&*!?'\"\n #,0x", max_size=80))
     def test_whatever_the_text_nothing_but_our_own_errors_comes_out(self, text):
         try:

@@ -6,11 +6,14 @@ Times in the property tests are multiples of 1/64 s and rates such that no float
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edasim.errors import ConfigurationError
 from edasim.governance import FixedWindow, LeakyBucket, PermitsPerPeriod, SlidingCounter, SlidingLog, TokenBucket
+
+FEW = settings(max_examples=40)
+"""For laws of second rank: test time is precious."""
 
 GAPS = some.binary(min_size=1, max_size=60)
 
@@ -42,6 +45,7 @@ class TestTokenBucket:
         for first, last in itertools.combinations_with_replacement(range(len(times_s)), 2):
             assert last - first + 1 <= burst + eighths_per_s / 8 * (times_s[last] - times_s[first])
 
+    @FEW
     @given(GAPS, some.floats(1e-4, 0.1), some.floats(0.01, 100.0), some.floats(1.0, 50.0))
     def test_rounding_lets_nothing_more_through_than_a_billionth_of_a_token_a_request(
         self, gaps, unit_s, rate_per_s, burst
@@ -69,6 +73,7 @@ class TestLeakyBucket:
         bucket = LeakyBucket(rate_per_s=1.0).start()
         assert [bucket.allow(now_s) for now_s in (0.0, 0.5, 1.0)] == [True, False, True]
 
+    @FEW
     @given(GAPS, some.sampled_from([0.5, 1.0, 2.0, 8.0]), some.integers(0, 5))
     def test_the_outflow_is_even_and_the_wait_bounded(self, gaps, rate_per_s, capacity):
         bucket = LeakyBucket(rate_per_s=rate_per_s, capacity=capacity).start()
@@ -97,12 +102,14 @@ class TestWindows:
         window = FixedWindow(limit=1, window_s=0.1).start()
         assert [window.allow(number / 10) for number in range(50)] == [True] * 50
 
+    @FEW
     @given(GAPS, some.integers(1, 6))
     def test_a_fixed_window_never_lets_through_more_than_twice_its_limit(self, gaps, limit):
         times_s = let_through(FixedWindow(limit=limit), gaps)
         assert all(sum(int(each) == window for each in times_s) <= limit for window in {int(each) for each in times_s})
         assert most_in(times_s, 1.0) <= 2 * limit
 
+    @FEW
     @given(GAPS, some.integers(1, 6))
     def test_a_sliding_log_is_exact(self, gaps, limit):
         state, kept = SlidingLog(limit=limit).start(), []
@@ -118,6 +125,7 @@ class TestWindows:
         assert [counter.allow(1.25) for _ in range(4)] == [True, True, False, False], "10 * 0.75 + 2 is 9.5"
         assert [counter.allow(3.5) for _ in range(10)] == [True] * 10, "an empty window lies between"
 
+    @FEW
     @given(GAPS, some.integers(1, 6))
     def test_a_sliding_counter_stays_below_a_fixed_windows_worst(self, gaps, limit):
         times_s = let_through(SlidingCounter(limit=limit), gaps)
@@ -149,6 +157,7 @@ class TestPermitsPerPeriod:
         limiter = PermitsPerPeriod(limit=1, period_s=1.0).start()
         assert [limiter.allow(now_s) for now_s in (0.0, 0.5, 1.0)] == [True, False, True]
 
+    @FEW
     @given(GAPS, some.integers(1, 4), some.sampled_from([0.0, 0.5, 3.0]))
     def test_no_period_begins_more_than_its_permits(self, gaps, limit, timeout_s):
         limiter = PermitsPerPeriod(limit=limit, period_s=1.0, timeout_s=timeout_s).start()

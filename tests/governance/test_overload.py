@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edasim.errors import ConfigurationError
@@ -20,6 +20,9 @@ from edasim.governance import (
     Gradient,
     Watermarks,
 )
+
+FEW = settings(max_examples=40)
+"""For laws of second rank: test time is precious."""
 
 
 @pytest.mark.rule("GV-32")
@@ -79,6 +82,7 @@ class TestAdaptiveLimits:
         assert state.long_s == pytest.approx((before_s + (0.1 - before_s) * 2 / 601) * 0.95)
         ended(state, 1, under_way=20, duration_s=0.0)
 
+    @FEW
     @given(some.binary(max_size=120), some.sampled_from([Aimd(least=1), Gradient(least=1)]))
     def test_no_more_than_the_limit_begin_and_the_limit_keeps_its_bounds(self, walk, policy):
         state = policy.start()
@@ -183,6 +187,7 @@ class TestCoDel:
         state = CoDel().start()
         assert not any(state.drop(now_s / 10, wait_s=1.0, waiting=1) for now_s in range(100))
 
+    @FEW
     @given(some.binary(min_size=1, max_size=200), some.sampled_from([0.004, 0.02, 0.06]))
     def test_it_drops_what_the_rfcs_pseudo_code_drops(self, gaps, service_s):
         arrivals_s, now_s = [], 0.0
@@ -257,6 +262,7 @@ class TestBackPressure:
         ]
         assert flow.stops == 2
 
+    @FEW
     @given(some.binary(max_size=100), some.integers(0, 5))
     def test_no_more_is_sent_than_was_granted(self, walk, first):
         credit, granted, sent = Credits(first=first).start(), first, 0

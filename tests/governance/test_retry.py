@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edasim.errors import ConfigurationError
@@ -21,6 +21,9 @@ from edasim.governance import (
     amplification,
     delay_from,
 )
+
+FEW = settings(max_examples=40)
+"""For laws of second rank: test time is precious."""
 
 MOVES = ("request", "allow", "done", "retried")
 DRAWS = some.floats(0.0, 1.0, exclude_max=True)
@@ -50,6 +53,7 @@ class TestBackoff:
         assert backoff.wait_s(2, draw=0.5, previous_wait_s=0.2) == pytest.approx(0.35)
         assert backoff.wait_s(9, draw=0.9, previous_wait_s=0.9) == 1.0
 
+    @FEW
     @given(
         some.sampled_from(["none", "full", "equal", "decorrelated", "around"]),
         some.floats(0.001, 1.0),
@@ -163,6 +167,7 @@ class TestBudgets:
         budget.done(1.0, ok=False, retried=True)
         assert (budget.active, budget.retries, budget.refused) == (36, 6, 2)
 
+    @FEW
     @given(some.binary(max_size=150).map(lambda walk: [MOVES[step % 4] for step in walk]), some.integers(0, 4))
     def test_retries_under_way_never_exceed_their_share_when_one_is_granted(self, moves, minimum):
         budget = ShareOfActive(ratio=0.3, minimum=minimum).start()
@@ -173,6 +178,8 @@ class TestBudgets:
                 under_way = budget.active
                 if budget.allow(0.0):
                     assert budget.retries <= max(minimum, 0.3 * under_way + 1e-9)
+                    fresh = budget.active - budget.retries
+                    assert budget.retries <= max(minimum, 0.3 / 0.7 * fresh), "a share of all is more of the fresh"
             elif move == "retried" and budget.retries:
                 budget.done(0.0, ok=True, retried=True)
             elif move == "done" and budget.active > budget.retries:
@@ -195,6 +202,16 @@ class TestBudgets:
             throttle.request(0.0)
             throttle.done(0.0, ok=True)
         assert (throttle.tokens, throttle.refused) == (10.0, 1)
+
+    @FEW
+    @given(some.binary(max_size=200), some.sampled_from([0.1, 0.5]), some.integers(1, 12))
+    def test_grpcs_throttle_bounds_retries_by_half_its_tokens_and_the_ratio_of_the_successes(self, walk, ratio, most):
+        throttle, retries, successes = RetryThrottle(max_tokens=most, token_ratio=ratio).start(), 0, 0
+        for step in walk:
+            throttle.done(0.0, ok=step % 4 == 0)
+            successes += step % 4 == 0
+            retries += step % 4 != 0 and throttle.allow(0.0)
+            assert retries <= most / 2 + ratio * successes
 
     def test_deposits_are_worth_their_time_only(self):
         budget = ShareOfFresh(ratio=1.0, reserve_per_s=0.0, ttl_s=10.0).start()
@@ -227,6 +244,7 @@ class TestHedging:
         assert hedge.after(Failure.OVERLOADED, 2) is None
         assert (hedge.after(Failure.ERROR, 1), hedge.fatal(Failure.ERROR)) == (None, True)
 
+    @FEW
     @given(some.binary(min_size=1, max_size=200).map(list), some.sampled_from([0.5, 0.9, 0.95, 1.0]))
     def test_a_delay_of_a_quantile_hedges_at_most_the_rest(self, durations_s, share):
         delay_s = delay_from(durations_s, share)

@@ -8,6 +8,7 @@ Envoy calls circuit breakers are limits on how much is under way: `max_requests`
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from ... import checks
@@ -70,6 +71,27 @@ CLUSTER = {
     "dns_failure_refresh_rate": DNS,
     "dns_jitter": DNS,
 }
+SPLIT = "local and external errors are not told apart"
+OUTLIERS = {
+    "split_external_local_origin_errors": SPLIT,
+    "consecutive_local_origin_failure": SPLIT,
+    "enforcing_consecutive_local_origin_failure": SPLIT,
+    "enforcing_local_origin_success_rate": SPLIT,
+    "enforcing_failure_percentage_local_origin": SPLIT,
+    "max_ejection_time_jitter": "ejections are not spread",
+    "successful_active_health_check_uneject_host": "active checks do not end ejections here",
+    "monitors": "extensions are not read",
+}
+DETECTIONS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "consecutive_5xx": (100, ("consecutive_5xx",)),
+    "success_rate": (100, ("success_rate_minimum_hosts", "success_rate_request_volume", "success_rate_stdev_factor")),
+    "consecutive_gateway_failure": (0, ("consecutive_gateway_failure",)),
+    "failure_percentage": (
+        0,
+        ("failure_percentage_threshold", "failure_percentage_minimum_hosts", "failure_percentage_request_volume"),
+    ),
+}
+"""The detections: to what percentage Envoy enforces each unless told otherwise, and the fields that say how."""
 HANDLERS = ("http_health_check", "tcp_health_check", "grpc_health_check", "custom_health_check")
 JITTER = "intervals are not spread"
 
@@ -146,60 +168,54 @@ def _outliers(fields: Fields) -> OutlierDetection:
     take = fields.take
     base_s = take("base_ejection_time", seconds, "length of a first ejection")
     longest_s = take("max_ejection_time", seconds, "longest ejection")
-    deviations = take("success_rate_stdev_factor", number, "standard deviations below the mean, in thousandths")
-    failing = take("failure_percentage_threshold", percent, "failure percentage that ejects")
     settings: dict[str, Any] = {
         "interval_s": take("interval", seconds, "time from sweep to sweep"),
         "base_s": base_s,
         "longest_s": max(300.0, base_s or 0.0) if longest_s is None else longest_s,
         "most_ratio": take("max_ejection_percent", percent, "share of the endpoints that may be ejected"),
         "always_one": take("always_eject_one_host", yes_or_no, "one may be ejected whatever the share"),
-        "success_rate_hosts": take("success_rate_minimum_hosts", whole, "endpoints needed for success rates"),
-        "success_rate_requests": take("success_rate_request_volume", whole, "requests needed for a success rate"),
-        "success_rate_deviations": None if deviations is None else deviations / 1000.0,
-        "failure_hosts": take("failure_percentage_minimum_hosts", whole, "endpoints needed for failure percentages"),
-        "failure_requests": take("failure_percentage_request_volume", whole, "requests needed for a percentage"),
     }
     failures = take("consecutive_5xx", whole, "failures in a row that eject")
     gateway = take("consecutive_gateway_failure", whole, "gateway failures in a row that eject")
+    settings |= _rates(fields)
     enforced = _enforced(fields)
+    if not enforced["failure_percentage"]:
+        settings["failure_ratio"] = None
     settings["by_success_rate"] = enforced["success_rate"]
     settings["consecutive_gateway_failures"] = (gateway or 5) if enforced["consecutive_gateway_failure"] else None
-    settings["failure_ratio"] = (0.85 if failing is None else failing) if enforced["failure_percentage"] else None
-    split = "local and external errors are not told apart"
-    fields.finish(
-        {
-            "split_external_local_origin_errors": split,
-            "consecutive_local_origin_failure": split,
-            "enforcing_consecutive_local_origin_failure": split,
-            "enforcing_local_origin_success_rate": split,
-            "enforcing_failure_percentage_local_origin": split,
-            "max_ejection_time_jitter": "ejections are not spread",
-            "successful_active_health_check_uneject_host": "active checks do not end ejections here",
-            "monitors": "extensions are not read",
-        }
-    )
+    fields.finish(OUTLIERS)
     never = failures == 0 or not enforced["consecutive_5xx"]
     policy = made(fields.path, OutlierDetection, consecutive_failures=None if never else failures, **settings)
-    if not never:
-        return policy
-    import dataclasses
+    return dataclasses.replace(policy, consecutive_failures=None) if never else policy
 
-    return dataclasses.replace(policy, consecutive_failures=None)
+
+def _rates(fields: Fields) -> dict[str, Any]:
+    """What is asked of success rates and failure percentages."""
+    take = fields.take
+    deviations = take("success_rate_stdev_factor", number, "standard deviations below the mean, in thousandths")
+    failing = take("failure_percentage_threshold", percent, "failure percentage that ejects")
+    return {
+        "success_rate_hosts": take("success_rate_minimum_hosts", whole, "endpoints needed for success rates"),
+        "success_rate_requests": take("success_rate_request_volume", whole, "requests needed for a success rate"),
+        "success_rate_deviations": None if deviations is None else deviations / 1000.0,
+        "failure_ratio": 0.85 if failing is None else failing,
+        "failure_hosts": take("failure_percentage_minimum_hosts", whole, "endpoints needed for failure percentages"),
+        "failure_requests": take("failure_percentage_request_volume", whole, "requests needed for a percentage"),
+    }
 
 
 def _enforced(fields: Fields) -> dict[str, bool]:
     """Which detections eject; percentages between 0 and 100 are refused, since only all or nothing is modelled."""
-    defaults = {"consecutive_5xx": 100, "success_rate": 100, "consecutive_gateway_failure": 0, "failure_percentage": 0}
     found = {}
-    for name, default in defaults.items():
+    for name, (default, detected_by) in DETECTIONS.items():
         value = fields.take(f"enforcing_{name}", whole, "whether what is detected is ejected")
         value = default if value is None else value
         if value not in {0, 100}:
-            raise checks.refuse(
-                fields.at(f"enforcing_{name}"), value, "give 0 or 100; shares in between are not modelled"
-            )
+            remedy = "give 0 or 100; shares in between are not modelled"
+            raise checks.refuse(fields.path_of(f"enforcing_{name}"), value, remedy)
         found[name] = value == 100
+        for field in () if found[name] else detected_by:
+            fields.moot(field, f"enforcing_{name} is 0" + (" unless told otherwise" if default == 0 else ""))
     return found
 
 
@@ -250,7 +266,8 @@ def _balancing(cluster: Fields) -> Balancing:
         )
     policy = str(cluster.raw("lb_policy") or "ROUND_ROBIN").upper()
     if "lb_policy" in cluster:
-        cluster.take("lb_policy", checks.check_text, "the balancing policy")
+        stands_for = "; a ring stands for Maglev's table" if policy == "MAGLEV" else ""
+        cluster.take("lb_policy", checks.check_text, f"the balancing policy{stands_for}")
     choices = _choices(cluster)
     for name in ("ring_hash_lb_config", "maglev_lb_config", "round_robin_lb_config", "original_dst_lb_config"):
         cluster.ignore(name, "the size of tables is not modelled")

@@ -102,6 +102,13 @@ class Fields:
             value, path = self.raw(name), self.path_of(name)
             self.notes.ignored.append(Note(path, value, why))
 
+    def moot(self, name: str, why: str) -> None:
+        """Notes a field that was understood, if it is there, as one without effect after all."""
+        if name in self:
+            value, path = self.raw(name), self.path_of(name)
+            self.notes.understood = [note for note in self.notes.understood if note.path != path]
+            self.notes.ignored.append(Note(path, value, f"without effect: {why}"))
+
     def finish(self, others: Mapping[str, str]) -> None:
         """Notes all that nobody asked for: with its reason, or as unknown, with the nearest name that is known."""
         reasons = {self._spelling(name): (name, why) for name, why in others.items()}

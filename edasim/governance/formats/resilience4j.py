@@ -224,7 +224,10 @@ def _breaker(fields: Fields) -> CircuitBreaker:
         "automatic": take("automaticTransitionFromOpenToHalfOpenEnabled", yes_or_no, "half open without a call"),
     }
     fields.finish(GENERAL | RENAMED)
-    return made(fields.path, CircuitBreaker, **settings)
+    breaker = made(fields.path, CircuitBreaker, **settings)
+    if breaker.calls_needed < breaker.minimum_calls:
+        fields.moot("minimumNumberOfCalls", f"a window of {breaker.window_size} calls never holds more than these")
+    return breaker
 
 
 def _open_waits(fields: Fields) -> tuple[float | None, float | None]:
@@ -234,7 +237,11 @@ def _open_waits(fields: Fields) -> tuple[float | None, float | None]:
     cap_s = fields.take("exponentialMaxWaitDurationInOpenState", _time, "longest wait in the open state")
     for name in ("enableRandomizedWait", "randomizedWaitFactor"):
         fields.ignore(name, "waits in the open state are not random here")
-    return (1.5 if factor is None else factor, cap_s) if exponential else (None, None)
+    if exponential:
+        return 1.5 if factor is None else factor, cap_s
+    for name in ("exponentialBackoffMultiplier", "exponentialMaxWaitDurationInOpenState"):
+        fields.moot(name, "enableExponentialBackoff is not true")
+    return None, None
 
 
 def _window(path: str, value: Any) -> Window:
@@ -256,6 +263,7 @@ def _retry(fields: Fields) -> Retry:
     spread = take("randomizedWaitFactor", number, "how far waits are spread")
     fields.ignore("failAfterMaxAttempts", "concerns the kind of exception at the end")
     fields.finish(GENERAL | RENAMED)
+    _moot_waits(fields, wait_s, bool(exponential), bool(random))
     if wait_s is None:
         return made(fields.path, Retry, attempts=attempts)
     backoff = made(
@@ -268,6 +276,19 @@ def _retry(fields: Fields) -> Retry:
         around_ratio=spread if random else None,
     )
     return made(fields.path, Retry, attempts=attempts, backoff=backoff)
+
+
+def _moot_waits(fields: Fields, wait_s: float | None, exponential: bool, random: bool) -> None:
+    """Notes the fields of a retry's waits that have no effect, since another one is missing."""
+    growing, spread = ("exponentialBackoffMultiplier", "exponentialMaxWaitDuration"), ("randomizedWaitFactor",)
+    if wait_s is None:
+        for name in ("enableExponentialBackoff", "enableRandomizedWait", *growing, *spread):
+            fields.moot(name, "waitDuration is missing")
+        return
+    for name in () if exponential else growing:
+        fields.moot(name, "enableExponentialBackoff is not true")
+    for name in () if random else spread:
+        fields.moot(name, "enableRandomizedWait is not true")
 
 
 def _limiter(fields: Fields) -> PermitsPerPeriod:
