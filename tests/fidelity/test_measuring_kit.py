@@ -115,8 +115,20 @@ class TestWhatGoesWrong:
 
     def test_what_a_consumer_raises_ends_the_run(self, kit, monkeypatch):
         monkeypatch.setattr(Bus, "consume", lambda self, consumer: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            kit.recorder.measure(Bus(1), quick(kit))
+        with pytest.raises(kit.errors.MeasuringError, match=r"consumer 0 broke off \(ZeroDivisionError: division"):
+            kit.recorder.measure(Bus(1), quick(kit, consumers=1))
+
+    def test_what_the_publisher_raises_is_told_although_cleaning_up_fails_too(self, kit, monkeypatch):
+        def closed(self: Bus, item: Any) -> None:
+            raise OSError("closed")
+
+        monkeypatch.setattr(Bus, "clean_up", lambda self: 1 / 0)
+        bus = Bus(1)
+        bus.messages.put = closed.__get__(bus)
+        with pytest.raises(
+            kit.errors.MeasuringError, match=r"the publisher, at message 0, broke off \(OSError: closed"
+        ):
+            kit.recorder.measure(bus, quick(kit))
 
     @pytest.mark.parametrize(
         ("broker", "module", "package"),

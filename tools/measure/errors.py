@@ -27,6 +27,18 @@ def client(module: str, package: str) -> ModuleType:
         ) from None
 
 
+def broke_off(who: str, trouble: Exception) -> EdasimError:
+    """The error for a client's exception in the middle of a run; one of the house's own is kept as it is."""
+    if isinstance(trouble, EdasimError):
+        return trouble
+    return MeasuringError(
+        f"{who} broke off ({type(trouble).__name__}: {trouble})",
+        field="run",
+        value=type(trouble).__name__,
+        remedy="see whether the broker still runs, and measure again",
+    )
+
+
 def unreachable(broker: str, port: int, reason: object) -> MeasuringError:
     """The error for a broker that does not answer; raise what this returns."""
     return MeasuringError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .errors import MeasuringError
+from edasim.errors import EdasimError
+
+from .errors import MeasuringError, broke_off
 from .plan import Floats, Plan
 
 COLUMNS = (
@@ -52,7 +55,7 @@ class Recorder:
     started_at_s: float = field(default_factory=time.perf_counter)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     published_s: dict[int, float] = field(default_factory=dict)
-    trouble: list[BaseException] = field(default_factory=list)
+    trouble: list[EdasimError] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _seen: set[int] = field(default_factory=set)
@@ -111,7 +114,7 @@ class Consumer:
 def measure(broker: Broker, plan: Plan, *, patience_s: float = 60.0) -> list[tuple[Any, ...]]:
     """The rows of a run (`COLUMNS`), in order of their start.
 
-    Raises `MeasuringError` if a consumer fails, or if messages are missing `patience_s` after the last publish.
+    Raises `MeasuringError` if a client breaks off, or messages are missing `patience_s` after the last publish.
     """
     broker.prepare(plan)
     recorder = Recorder(plan.services_s())
@@ -123,12 +126,20 @@ def measure(broker: Broker, plan: Plan, *, patience_s: float = 60.0) -> list[tup
         _wait_for(lambda: all(consumer.ready.is_set() for consumer in consumers), READY_WITHIN_S, recorder, "subscribe")
         _publish(broker, plan, recorder)
         _wait_for(lambda: recorder.done == plan.messages, patience_s, recorder, "receive all messages")
-    finally:
-        recorder.stopped.set()
-        for thread in threads:
-            thread.join(timeout=10.0)
-        broker.clean_up()
+    except BaseException:
+        _stop(recorder, threads)
+        with contextlib.suppress(Exception):  # what went wrong first is told
+            broker.clean_up()
+        raise
+    _stop(recorder, threads)
+    broker.clean_up()
     return sorted(recorder.rows, key=lambda row: row[COLUMNS.index("started_s")])
+
+
+def _stop(recorder: Recorder, threads: list[threading.Thread]) -> None:
+    recorder.stopped.set()
+    for thread in threads:
+        thread.join(timeout=10.0)
 
 
 def _consume(broker: Broker, consumer: Consumer) -> None:
@@ -136,7 +147,7 @@ def _consume(broker: Broker, consumer: Consumer) -> None:
     try:
         broker.consume(consumer)
     except Exception as trouble:  # noqa: BLE001 - the main thread raises it
-        consumer.recorder.trouble.append(trouble)
+        consumer.recorder.trouble.append(broke_off(f"consumer {consumer.number}", trouble))
 
 
 def _publish(broker: Broker, plan: Plan, recorder: Recorder) -> None:
@@ -146,7 +157,10 @@ def _publish(broker: Broker, plan: Plan, recorder: Recorder) -> None:
         for sequence, at_s in enumerate(plan.arrivals_s().tolist()):
             time.sleep(max(0.0, begin_s + at_s - recorder.now_s()))
             recorder.published_s[sequence] = recorder.now_s()
-            publish(sequence)
+            try:
+                publish(sequence)
+            except Exception as trouble:
+                raise broke_off(f"the publisher, at message {sequence},", trouble) from trouble
             if recorder.trouble:
                 raise recorder.trouble[0]
 

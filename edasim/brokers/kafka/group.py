@@ -77,6 +77,7 @@ class Group:
     def _hot_path(self) -> Callable[[Taker, float, Message], Message | None]:
         """`done` as a closure; usually something is left of the last poll, or the next one has something."""
         holding, finish, max_poll_records = self.holding, self._finish, self.settings.max_poll_records
+        is_timed = self.delivered_s is not None
 
         def done(taker: Taker, now_s: float, message: Message) -> Message | None:
             claim = holding[taker]
@@ -85,22 +86,20 @@ class Group:
                 return finish(taker, now_s, message, claim)
             inbox, left = member.inbox, member.left
             if left == 0:
-                left = len(inbox)
-                if left == 0:
+                if not inbox:
                     claim.active = False
                     del holding[taker]
                     member.free.append(taker)
                     member.parked = True
                     return None
+                left = len(inbox)
                 if left > max_poll_records:  # noqa: PLR1730 - min() would cost a call for each record
                     left = max_poll_records
                 member.left = left
                 member.polled_s = now_s
             following = inbox[0]
-            if following is not claim and (following.active or not following.plain):
-                return finish(taker, now_s, message, claim)
             offset = following.next
-            if offset < following.fresh_from:
+            if offset < following.fresh_from or (following is not claim and (following.active or not following.plain)):
                 return finish(taker, now_s, message, claim)
             try:
                 record = following.records[offset - following.base]
@@ -115,7 +114,8 @@ class Group:
                 claim.active = False
                 following.active = True
                 holding[taker] = following
-            self.polled_s = member.polled_s
+            if is_timed:
+                self.polled_s = member.polled_s
             return record
 
         return done
