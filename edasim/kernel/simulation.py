@@ -51,7 +51,7 @@ class Simulation:
             checks.check_whole(1)("Simulation.one_in", one_in),
         )
         self.env = PlaneEnvironment()
-        self.env.chore = self.log.flush
+        self.env.chore = self.log.empty_buffers
         self.env.prepare = self._start
         self.streams = Streams(self.seed)
         self.nodes: dict[str, Any] = {}

@@ -48,8 +48,7 @@ class MailCache:
             return False
         unfinished = f"{path}.tmp"
         try:
-            with open(unfinished, "wb") as file:  # noqa: PTH123
-                file.write(text.encode())
+            _write(unfinished, text.encode())
             os.replace(unfinished, path)  # noqa: PTH105
         except OSError as error:
             raise StateError(
@@ -92,6 +91,16 @@ class MailCache:
         if not _MAIL_ID.fullmatch(mail_id):
             raise checks.refuse("mail_id", mail_id, "use letters, digits, '-', '_' and '.' only")
         return f"{self._prefix}{mail_id}.eml"
+
+
+def _write(path: str, content: bytes) -> None:
+    """A new file with this content; an `OSError` if there is no room for all of it."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        if os.write(file, content) < len(content):
+            raise OSError("no room for the whole mail")
+    finally:
+        os.close(file)
 
 
 class MailProvider:

@@ -8,6 +8,7 @@ message that comes back after a crash is another tuple, so a slot knows its pres
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Generator
 from heapq import heapify, heappush
 from types import GeneratorType
@@ -56,20 +57,20 @@ class Slot:
         brief, service = self.sim.log.brief(self._endpoint), self.service
         plain = service.handler is None and service.handover_s == 0.0 and service.subscription.delivered_s is None
         queue: OpenQueue | None = getattr(service.subscription, "open_queue", None)
-        if brief is not None and plain and queue is not None:
+        if brief is not None and plain:
             return self._short_way(draw, brief, queue)
         return self._usual_way(draw, brief)
 
-    def _short_way(self, draw: Callable[[], float], brief: Brief, queue: OpenQueue) -> Callable[[float, Message], None]:
-        """Only counted, without handler or handover, from an open queue: a message starts as it is taken."""
-        slot, append, acknowledge = self, self.sim.log.append, self.service.subscription.acknowledge
+    def _short_way(
+        self, draw: Callable[[], float], brief: Brief, queue: OpenQueue | None
+    ) -> Callable[[float, Message], None]:
+        """Only counted, without handler, handover or buffer: a message starts as it is taken."""
+        slot, append, subscription = self, self.sim.log.append, self.service.subscription
+        done, acknowledge, is_open = subscription.done, subscription.acknowledge, queue is not None
         records, ids, times = self.sim.env.records, self.sim.env.ids, numbers_of(draw)
-        waiting, settled, first_waiting, set_free = (
-            queue.waiting,
-            queue.settled,
-            queue.waiting.popleft,
-            queue.free.append,
-        )
+        queue = queue or OpenQueue(waiting=deque(), free=deque(), settled=())
+        waiting, settled, set_free = queue.waiting, queue.settled, queue.free.append
+        first_waiting = waiting.popleft
         add_wait, add_service = brief.waits_s.append, brief.services_s.append
 
         def take(now_s: float, message: Message) -> None:
@@ -86,13 +87,18 @@ class Slot:
                 add_service(now_s - started_s)
             else:
                 append(slot._row(now_s, now_s, message, DONE))
-            if settled:
-                acknowledge(now_s, message)
-            if not waiting:
-                slot.message = None
-                set_free(slot)
-                return None
-            following = slot.message = first_waiting()
+            if is_open:
+                if settled:
+                    acknowledge(now_s, message)
+                if not waiting:
+                    slot.message = None
+                    set_free(slot)
+                    return None
+                following = slot.message = first_waiting()
+            else:
+                following = slot.message = done(slot, now_s, message)
+                if following is None:
+                    return None
             slot.delivered_s = slot.starts_s = now_s
             return (now_s + next(times), NORMAL, next(ids), finish, following)
 

@@ -163,8 +163,8 @@ def rebalance_svg(run: Run, group: str, from_s: float = 0.0, until_s: float | No
     parts += [_bar(span, TOP + ROW * rows[span.partition], across, members) for span in spans]
     parts += _ticks(run, group, across, rows)
     parts.append(axis_across(across, ground + 2))
-    parts.append(rect(WIDTH - 214, 10, 16, 12, fill=f"url(#{STAMP}n)", more=' opacity=".4"'))
-    parts.append(label(WIDTH - 192, 20, "nobody reads;  | a record is begun", size=11.5))
+    parts.append(rect(WIDTH - 250, 10, 16, 12, fill=f"url(#{STAMP}n)", more=' opacity=".4"'))
+    parts.append(label(WIDTH - 228, 20, "nobody reads · tick: a record is begun", size=11.5))
     worst = max(still.values())
     times = "1 rebalance" if len(rebalances) == 1 else f"{len(rebalances)} rebalances"
     alt = f"Group {group} from {say(from_s)} s to {say(end_s)} s: {times}, {len(members)} members with partitions"
@@ -209,9 +209,9 @@ def _ticks(run: Run, group: str, across: Axis, rows: Mapping[str, int]) -> Itera
         mine = run.deliveries.rows((run.deliveries.lane == lane) & np.isfinite(run.deliveries.started_s))
         columns: dict[str, set[float]] = {}
         for number, x in zip(mine.number.tolist(), across.px(mine.started_s).tolist(), strict=True):
-            topic, partition = where.get(number, ("", -1))
+            topic, place = where.get(number, ("", -1))
             if across.start < x < across.end:
-                columns.setdefault(f"{topic}-{partition}", set()).add(round(x, 0))
+                columns.setdefault(f"{topic}-{place}", set()).add(round(x, 0))
         for partition, pixels in columns.items():
             if partition in rows:
                 bottom = short(TOP + ROW * rows[partition] + ROW - 2)

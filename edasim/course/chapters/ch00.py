@@ -119,7 +119,10 @@ ONE_MORE = Exercise(
         right="about every second time",
     ),
     hints=Hints(
-        question="Is the interval about where single runs fall, or about where their average lies?",
+        question=(
+            "“1 in 20” sounds like the 95 % of an interval. Is that interval about where single runs fall, or about "
+            "where their average lies?"
+        ),
         pointer=(
             "The mean of ten runs scatters √10 = 3.2 times less than a single run. Compare the half-width with the "
             "runs' own spread."
@@ -170,8 +173,14 @@ RUNS = Exercise(
         ),
     ),
     hints=Hints(
-        question="If you make four times as many runs, how much narrower does the interval become?",
-        pointer="The half-width goes with 1/√n. Or let runs_needed(pilot, relative_half_width) of edasim.theory count.",
+        question=(
+            "One run tells a little, and more runs tell more, but not in proportion. If you make four times as many, "
+            "how much narrower does the interval become?"
+        ),
+        pointer=(
+            "Luck cancels only with the square root: the half-width goes with 1/√n. Or let "
+            "runs_needed(pilot, relative_half_width) of edasim.theory count."
+        ),
         first_line="from edasim.theory import runs_needed",
     ),
     solution=Solution(
@@ -197,7 +206,10 @@ LIAR = Exercise(
     ),
     rule=LyingPair(messages=LONG_RUN),
     hints=Hints(
-        question="Which seeds make A look good: those with short waits, or those with long ones? And B bad?",
+        question=(
+            "“Never, a simulation is a calculation” holds for one seed. Which seeds make A look good: those with short "
+            "waits, or those with long ones? And B bad?"
+        ),
         pointer=(
             f"Make A and B again with messages={LONG_RUN} (dataclasses.replace), run each with some twenty seeds, and "
             "take A's shortest wait and B's longest."
@@ -239,9 +251,13 @@ COMPARE = Exercise(
     ),
     rule=TrialRule(exercise="00.compare", seeds=4, trial=comparison_trial),
     hints=Hints(
-        question="When a and b both wait long with some seed, whose fault is it: the systems', or that of the seed?",
+        question=(
+            "“Chance is chance, whoever has it”: but when a and b both wait long with the same seed, does that tell "
+            "them apart?"
+        ),
         pointer=(
-            "experiments.replicate takes the same seeds for every system unless you say otherwise, and what it returns "
+            "What both share cancels if you subtract pair by pair. experiments.replicate takes the same seeds for "
+            "every system unless you say otherwise, and what it returns "
             "has .minus(other), which subtracts pair by pair."
         ),
         first_line="of_a = experiments.replicate(a, n, wait)",
@@ -303,7 +319,7 @@ SEED = Exercise(
         ),
     ),
     hints=Hints(
-        question="Does the real system have a seed 7?",
+        question="Whoever thinks that one run shows it thinks that of seed 7. Does the real system have a seed 7?",
         pointer=(
             "Say what is the same when two runs share a seed, and why no conclusion may depend on which one it was."
         ),

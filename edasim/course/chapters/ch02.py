@@ -6,13 +6,11 @@ here: what only a run can show, such as the spread of single runs.
 
 from __future__ import annotations
 
-import math
-import random
-
 from ...theory import mg1, mm1, mmc
 from ..exercises import Chapter, Exercise, Hints, Kind, Question, Solution
 from ..ideas import WrongIdea
 from ..rules import Choices, Needed, Option, Words, WrongWords, exactly, near, slip
+from ..station_trials import a_station, by_the_mean, fewest_stable, servers_for
 from ..trials import FunctionRule, FunctionSlip
 
 MEAN_SERVICE_S = 0.020
@@ -29,32 +27,6 @@ PEAK_PER_S = 190.0
 P95_WAIT_S = 0.5
 TRACE_RATIO = 1.503
 """Mean wait with over without hand-over, on the recording of the exercise; a test computes it again."""
-
-
-def servers_for(arrival_per_s: float, mean_service_s: float, p95_wait_s: float) -> int:
-    """The fewest servers with one queue whose 95th percentile of waits is at most `p95_wait_s`."""
-    servers = fewest_stable(arrival_per_s, mean_service_s, p95_wait_s)
-    while mmc(arrival_per_s, 1 / mean_service_s, servers).wait_quantile_s(0.95) > p95_wait_s:
-        servers += 1
-    return servers
-
-
-def fewest_stable(arrival_per_s: float, mean_service_s: float, _p95_wait_s: float) -> int:
-    """A typical wrong answer: as many servers as keep up with the work."""
-    return math.floor(arrival_per_s * mean_service_s) + 1
-
-
-def by_the_mean(arrival_per_s: float, mean_service_s: float, p95_wait_s: float) -> int:
-    """A typical wrong answer: the mean wait is held under the limit instead of the 95th percentile."""
-    servers = fewest_stable(arrival_per_s, mean_service_s, p95_wait_s)
-    while mmc(arrival_per_s, 1 / mean_service_s, servers).mean_wait_s > p95_wait_s:
-        servers += 1
-    return servers
-
-
-def a_station(rng: random.Random) -> tuple[float, float, float]:
-    """Arrivals per second, mean service in seconds and the limit in seconds of a station that nobody has seen."""
-    return float(rng.randrange(60, 400)), rng.randrange(10, 50) / 1000, rng.choice((0.005, 0.01, 0.02, 0.05))
 
 
 WAIT_AT_95 = Question(
@@ -133,11 +105,12 @@ SERVERS = Exercise(
     ),
     hints=Hints(
         question=(
-            "How many servers are busy on average, and how many must there be at least, for the queue not to grow?"
+            "“Everything still fits” tells you the fewest servers. What does it not tell you about the wait of one "
+            "mail in twenty?"
         ),
         pointer=(
-            "Try the fewest stable number first and read the 95th percentile of the wait; add one as long as it is "
-            "too long."
+            "3.8 servers are busy on average, so four fit, with 5 % of idle time. Whether that is enough is no matter "
+            "of the load alone: read the 95th percentile, and add a server as long as it is too long."
         ),
         first_line="station = mmc(190.0, 50.0, servers=4)",
     ),
@@ -182,8 +155,14 @@ SERVERS_FOR = Exercise(
         ),
     ),
     hints=Hints(
-        question="From which number of servers on does the station have a steady state at all?",
-        pointer="Begin there, and add a server as long as wait_quantile_s(0.95) is above the limit.",
+        question=(
+            "The sheet stops where everything still fits. Which idea of the prediction is that, and what does it "
+            "forget?"
+        ),
+        pointer=(
+            "That the work fits says that a wait exists, not that it is short; nor does it grow in step with the work. "
+            "Begin at that number, and add a server as long as wait_quantile_s(0.95) is above the limit."
+        ),
         first_line="servers = int(arrival_per_s * mean_service_s) + 1",
     ),
     solution=Solution(
@@ -232,8 +211,14 @@ REPAIR = Exercise(
         right="10 % faster",
     ),
     hints=Hints(
-        question="What happens to the idle time when the same mails need 10 % less work?",
-        pointer="Compare mm1(47.5, 55.0) with mg1(47.5, 0.020, 0.0): the second has no variation of service times.",
+        question=(
+            "If waits grew in step with the work, 10 % less work would take 10 % off. What did the prediction show "
+            "them to answer to instead?"
+        ),
+        pointer=(
+            "To idle time: 10 % more speed turns 5 % of it into 14 %. Compare mm1(47.5, 55.0) with mg1(47.5, 0.020, "
+            "0.0); the second has no variation of service times, and the same idle time as before."
+        ),
         first_line="faster = mm1(47.5, 55.0).mean_wait_s",
     ),
     solution=Solution(
@@ -283,7 +268,10 @@ LITTLE = Exercise(
         ),
     ),
     hints=Hints(
-        question="If 47.5 mails enter the queue each second and each stays W seconds, how many are in it?",
+        question=(
+            "You need no idea of how a wait grows, straight or bent. If 47.5 mails enter the queue each second and "
+            "each stays W seconds, how many are in it?"
+        ),
         pointer=(
             "Little's law: mean number = rate × mean time, for any part of a system. Here the part is the queue alone."
         ),
@@ -318,8 +306,13 @@ TRACE = Exercise(
         ),
     ),
     hints=Hints(
-        question="By what share does the hand-over lengthen the work, and by what share does it shorten the idle time?",
-        pointer="Recording.predict() calibrates the hand-over, predict(handover_s=0.0) has none. Compare the means.",
+        question=(
+            "In step with the work, 0.6 ms of 20 would be 3 %. By what share does the hand-over shorten the idle time?"
+        ),
+        pointer=(
+            "At load 0.91 idle time is short already, so the factor is above RabbitMQ's 1.18 at 0.80. "
+            "Recording.predict() calibrates the hand-over, predict(handover_s=0.0) has none. Compare the means."
+        ),
         first_line='recording = Recording.read("../data/measured/jetstream_mm1_load90_a.csv.gz")',
     ),
     solution=Solution(
@@ -374,8 +367,14 @@ WHY = Exercise(
         ),
     ),
     hints=Hints(
-        question="What share of its time was the mail service not working before, and what share is it now?",
-        pointer="The mean wait is work divided by idle time. The work grew by a fifth. What became of the divisor?",
+        question=(
+            "“It still fits” and “19 % longer” both look at the work. What share of its time was the service not "
+            "working before, and what share is it now?"
+        ),
+        pointer=(
+            "The mean wait is work divided by idle time. In step with the work it would be 1.19 times as long, gently "
+            "bent perhaps twice. What became of the divisor?"
+        ),
         first_line="The wait answers to the idle time, not to the work.",
     ),
     solution=Solution(
