@@ -200,6 +200,8 @@ class TestResilience4j:
              "give a number"),
             ("retry.instances.x: {waitDuration: 1s, wait-duration: 2s}", "says the same: give one"),
             ("retry: {instances: {x: {}}, backends: {x: {}}}", "give this retry once"),
+            ("retry: {configs: {a: {}}, instances: {x: {baseConfig: [a]}}}", r"x\.baseConfig is \['a'\]; give a text"),
+            ("retry.instances.x: {}\n---\n[]", r"document 2 is \[\]; give an object"),
         ],
     )  # fmt: skip
     def test_wrong_values_are_refused_with_their_path(self, text, told):

@@ -76,6 +76,8 @@ def read(documents: list[Any], notes: Notes) -> dict[str, dict[str, Policy]]:
     """The policies by the name of the instance, then by kind."""
     found: dict[str, dict[str, Policy]] = {}
     for position, document in enumerate(documents):
+        if not isinstance(document, dict):
+            raise checks.refuse(document_path(position) or "document", document, "give an object with named fields")
         fields = Fields(unfolded(document), document_path(position), notes)
         profile = profile_of(fields)
         for name, _ in fields.names():
@@ -190,6 +192,7 @@ def _resolved(
     base = spelt.pop("baseconfig", ("", base))[1]
     if base is None:
         return spelt, set()
+    base = checks.check_text(f"{path}.baseConfig", base)
     objects, where = configs
     if base not in objects:
         raise UnknownNameError(f"baseConfig of {path}", base, objects)
