@@ -121,11 +121,29 @@ def test_other_runs_and_stories_that_never_begin_are_refused() -> None:
 
 
 def test_a_crash_at_every_write_of_one_member() -> None:
-    """The decider finds its own answer and tells it again; the inbox makes the second telling harmless."""
-    found = sourced.crash_writes(sourced.member_variants())
+    """The decider finds its own answer and tells it again; the inbox makes the second telling harmless.
+
+    Of the mails sent twice, two come from telling again (joined, left), two from the mail service's own crash.
+    """
+    found = sourced.crash_writes(sourced.member_variants(), seed=3)
     assert {name: [found.count(name, fate) for fate in Fate] for name in found.fates} == {
-        "decider": [3, 0, 2], "decider and inbox": [5, 0, 0],
+        "decider": [7, 0, 4], "decider and inbox": [11, 0, 0],
     }  # fmt: skip
+    rows = found.rows()
+    assert len(rows) == 11
+    assert rows["members: append | destroy key"] == rows["members: destroy key | publish"] == [SURVIVED, SURVIVED]
+    assert rows["members: take | append (2)"] == [SURVIVED, SURVIVED]
+    assert rows["mail: send | acknowledge (2)"] == [DUPLICATED, SURVIVED]
+
+
+def test_wherever_a_crash_comes_whoever_has_left_has_no_key() -> None:
+    gaps = sourced.crash_writes(sourced.member_variants(), seed=3).fates["decider"]
+    for gap in gaps:
+        crash = failures.Crash(node=gap.service, at_s=gap.at_s, down_s=1.0)
+        store = sourced.one_member(faults=[crash]).run(seed=3).kept["store"]
+        kinds = [one.event.type for one in store.read()]
+        assert kinds == ["member.joined", "member.left", "subject.erased"]
+        assert store.query("select * from subjects") == []
 
 
 @pytest.mark.rule("ES-08")

@@ -151,6 +151,8 @@ def test_files_without_a_run_and_of_a_newer_format_are_refused(tmp_path: Path) -
         "update run_about set value = '{' where name = 'seed'",
         "update run_about set value = '\"loud\"' where name = 'log'",
         "update run_deliveries set endpoint = 99",
+        "update run_deliveries set finished_s = finished_s + 0.001",
+        "update run_facts set time_s = time_s + 1",
         "update run_messages set position = 99999",
         "update run_facts set detail = 'x'",
         "drop table run_lanes",
@@ -163,5 +165,5 @@ def test_a_damaged_run_is_refused_plainly(damage: str, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "run") as connection:
         connection.execute(damage)
     connection.close()
-    with pytest.raises(StoreError, match="cannot be read|does not give"):
+    with pytest.raises(StoreError, match=r"cannot be read|does not give"):
         open_run(tmp_path / "run")

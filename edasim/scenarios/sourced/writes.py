@@ -57,10 +57,11 @@ def one_order(**changes: object) -> Shop:
 
 
 def one_member(**changes: object) -> Members:
-    """A user management with a single wish to join, at 1 s; `changes` are fields of `Members`."""
-    return Members(arrivals=load.Trace(times_s=(1.0,)), people=1, join_ratio=1.0, leave_ratio=0.0, lasts_s=10.0).but(
-        **changes
+    """A user management of one person, who with the seed 3 joins at 1 s and leaves at 3 s; `changes` are its fields."""
+    coming_and_going = Members(
+        arrivals=load.Trace(times_s=(1.0, 3.0)), people=1, join_ratio=0.5, leave_ratio=0.5, lasts_s=10.0
     )
+    return coming_and_going.but(**changes)
 
 
 def order_variants() -> dict[str, Scenario]:
@@ -75,7 +76,7 @@ def order_variants() -> dict[str, Scenario]:
 
 
 def member_variants() -> dict[str, Scenario]:
-    """One member who joins, with and without an inbox at the mail service."""
+    """One member who joins and leaves, with and without an inbox at the mail service."""
     return {
         "decider": one_member(receiving=Receiving.PLAIN),
         "decider and inbox": one_member(receiving=Receiving.INBOX),
@@ -96,7 +97,7 @@ class CrashWrites:
 
     def rows(self) -> dict[str, list[str]]:
         """A row per gap, a cell per variant; a variant that has no such step has a dash there."""
-        told = {variant: {str(gap): fate.value for gap, fate in of.items()} for variant, of in self.fates.items()}
+        told = {variant: _labelled(of) for variant, of in self.fates.items()}
         gaps = dict.fromkeys(gap for of in told.values() for gap in of)
         services = list(dict.fromkeys(gap.partition(":")[0] for gap in gaps))
         ordered = sorted(gaps, key=lambda gap: services.index(gap.partition(":")[0]))
@@ -117,6 +118,15 @@ class CrashWrites:
         )
 
 
+def _labelled(fates: Mapping[Gap, Fate]) -> dict[str, str]:
+    """The fates by what the gaps are called; one that comes again in a later message has its number."""
+    told: dict[str, str] = {}
+    for gap, fate in fates.items():
+        again = sum(str(other) == str(gap) and other.at_s <= gap.at_s for other in fates)
+        told[f"{gap} ({again})" if again > 1 else str(gap)] = fate.value
+    return told
+
+
 def crash_writes(variants: Mapping[str, Scenario] | None = None, *, down_s: float = 1.0, seed: int = 0) -> CrashWrites:
     """Crashes each variant's services once at every gap of its first story; they are back after `down_s` seconds.
 
@@ -133,16 +143,19 @@ def crash_writes(variants: Mapping[str, Scenario] | None = None, *, down_s: floa
         fates[name] = {}
         for gap in gaps_of(run, story):
             crash = Crash(node=gap.service, at_s=gap.at_s, down_s=down_s)
-            fates[name][gap] = fate_of(scenario.but(faults=[crash]).run(seed=seed), story)
+            fates[name][gap] = fate_of(scenario.but(faults=[crash]).run(seed=seed), run, story)
     return CrashWrites(fates, down_s)
 
 
-def fate_of(run: Run, story: str) -> Fate:
-    """Lost: no record in the store, or no effect at the receiver. Duplicated: more than one effect."""
-    effects = run.kept["effects"].counts()[story]
-    if not effects or not run.kept["store"].version(story):
-        return Fate.LOST
-    return Fate.SURVIVED if effects == 1 else Fate.DUPLICATED
+def fate_of(run: Run, whole: Run, story: str) -> Fate:
+    """What a run with a crash made of a story, beside the `whole` run without one.
+
+    Lost: fewer events in its stream, or fewer effects at the receiver. Duplicated: more of either.
+    """
+    found, wanted = ((each.kept["store"].version(story), each.kept["effects"].counts()[story]) for each in (run, whole))
+    if found == wanted:
+        return Fate.SURVIVED
+    return Fate.LOST if found[0] < wanted[0] or found[1] < wanted[1] else Fate.DUPLICATED
 
 
 def gaps_of(run: Run, story: str) -> Iterator[Gap]:
