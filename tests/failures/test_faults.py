@@ -197,9 +197,10 @@ def test_a_named_link_of_a_scenario_can_be_disturbed():
 # ------------------------------------------------------------------------------------------------ brokers, parts
 
 
-@pytest.mark.parametrize(
-    "broker", [Kafka(), RabbitMQ(), ActiveMQ(), Nats(), JetStream()], ids=lambda b: type(b).__name__
-)
+BROKERS = [Kafka(), RabbitMQ(), ActiveMQ(), Nats(), JetStream()]
+
+
+@pytest.mark.parametrize("broker", BROKERS, ids=lambda broker: broker.name)
 def test_brokers_crash_and_come_back_under_their_own_rules(broker):
     sim = Simulation(seed=1)
     broker.start(sim)
@@ -244,6 +245,41 @@ def test_a_full_store_and_a_failing_server():
     failures.install(sim, [ServerErrors(server="pay", at_s=0.5, for_s=1.0), Crash(node="pay", at_s=5.0, down_s=1.0)])
     outcomes = sim.run().messages().query("destination == 'pay'").outcome
     assert list(outcomes) == ["done", "failed", "done"]
+
+
+def test_the_registration_case_has_disks_that_fill_and_links_that_lose():
+    case = scenarios.Registration(users=30, users_per_s=10.0, spam_ratio=0.0, mail_link=network.Link())
+    calm = failures.check(case.run(seed=1))
+    full = case.but(faults=[StoreFull(store="mail folder", at_s=1.0, for_s=1.0)]).run(seed=1)
+    found = failures.check(full)
+    assert calm == []
+    assert found.counts() == {"lost": found.count("lost")}
+    refused = {fact.detail["error"] for fact in full.fact_list if fact.kind == "handler_failed"}
+    assert refused == {"DiskFullError: no space left for the mail folder"}
+    assert all(each.fault.detail["fault"] == "StoreFull" for each in found)
+    rows = case.but(faults=[StoreFull(store="user database", at_s=1.0)]).run(seed=1).kept["users"].count()
+    assert 0 < rows < 30
+    answers = case.but(faults=[LoseMessages(sender="mail answers", at_s=1.0, for_s=1.0)]).run(seed=1)
+    assert set(failures.check(answers).counts()) == {"duplicated"}
+    assert failures.check(case.but(sender="idempotent", faults=answers.scenario.faults).run(seed=1)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("broker", [MemoryBus(), *BROKERS], ids=lambda broker: broker.name)
+def test_pauses_slowness_and_partitions_lose_nothing_on_any_broker(broker):
+    promise = "at_most_once" if isinstance(broker, Nats) else "at_least_once"
+    case = scenarios.Registration(
+        broker=broker, users=30, users_per_s=10.0, spam_ratio=0.0, sender="idempotent", promise=promise
+    )
+    for faults in (
+        [Pause(node="mail", at_s=1.0, for_s=2.0), Pause(node="behaviour-analytics", at_s=1.5, for_s=1.0)],
+        [Slow(node="mail/0", factor=5.0, at_s=0.5, for_s=2.0)],
+        [Partition(sender="mail/0", at_s=0.5, for_s=1.0), Partition(sender="mail/0", at_s=2.0, for_s=1.0)],
+    ):
+        run = case.but(faults=faults).run(seed=1, until_s=100.0)
+        assert failures.check(run) == []
+        forgetful = isinstance(broker, Nats) and isinstance(faults[0], Partition)
+        assert (len(run.kept["mails"].ids()) < 30) is forgetful
 
 
 # ------------------------------------------------------------------------------------------------ conditions, seeds

@@ -86,7 +86,6 @@ def test_a_crash_between_the_work_and_the_acknowledgement_duplicates_the_work():
     ]
 
 
-@pytest.mark.rule("SG-07")
 def test_two_nodes_overtake_each_other_within_a_key():
     run = shop(nodes=2, at_s=(0.0, 0.1, 0.2), took_s=(1.0, 0.1, 0.2), event=keyed)
     (found,) = check(run, [order_by("key", at="work")])
@@ -130,6 +129,32 @@ def test_dead_letters_are_lost_and_say_so():
     found = check(shop(handler=handler, at_s=(0.0,)), [at_least_once(to="work")])
     assert found[0].timeline[-1].text == "put aside as a dead letter, never done"
     assert len(found[0].timeline) == 2 * 5 + 2
+
+
+@pytest.mark.rule("RP-03")
+def test_a_poison_message_without_a_bound_holds_up_all_that_is_behind_it():
+    def run(max_attempts):
+        sim = Simulation(seed=1)
+        topic = MemoryBus().start(sim).topic("sales")
+        Source("shop", load=load.Trace(times_s=(0.0, 1.0, 2.0)), to=topic)
+
+        def handler(event, _context):
+            if event.id == "shop-1":
+                raise RuntimeError("poison")
+
+        one_s = times.Constant(value_s=1.0)
+        Service("work", of=topic.subscribe("work", max_attempts=max_attempts), service_time=one_s, handler=handler)
+        return sim.run(until_s=60.0)
+
+    promise = at_least_once(to="work", within_s=20.0)
+    assert [(each.verdict.value, each.key) for each in check(run(10_000), [promise])] == [
+        ("stuck", "shop-1"),
+        ("stuck", "shop-2"),
+    ]
+    assert [(each.verdict.value, each.key) for each in check(run(5), [promise])] == [("lost", "shop-1")]
+    looping = check(run(10_000), [promise])[0].timeline
+    assert len(looping) < 40
+    assert "… 47 more attempts like these …" in [moment.text for moment in looping]
 
 
 def test_rules_on_facts_find_what_breaks_them():

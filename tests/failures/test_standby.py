@@ -34,7 +34,7 @@ def changes(run):
     ]
 
 
-@pytest.mark.rule("RP-05", "GV-01")
+@pytest.mark.rule("RP-05")
 def test_the_standby_takes_over_when_the_lease_of_a_dead_leader_is_over():
     run, leadership = ledger(Crash(node="ledger/0", at_s=10.3, down_s=5.0))
     assert changes(run) == [
