@@ -209,11 +209,11 @@ class ChaosReport:
 
     def __str__(self) -> str:
         told = [self.experiment.describe(), f"verdict: {self.verdict.value}"]
-        for line in self.lines:
-            told.append(
-                f"- {line.claim.describe()}: {line.verdict.value}; with faults {line.disturbed}, "
-                f"without {line.control}, difference {line.difference}"
-            )
+        told += [
+            f"- {line.claim.describe()}: {line.verdict.value}; with faults {line.disturbed}, "
+            f"without {line.control}, difference {line.difference}"
+            for line in self.lines
+        ]
         if self.aborted:
             told.append(f"{self.aborted} of {self.experiment.runs} runs were given up")
         return "\n".join(told)

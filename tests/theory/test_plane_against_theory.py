@@ -5,8 +5,8 @@ then measured over a window of time. What theory says must lie inside the interv
 intervals share a false-alarm rate of 1 %, so each has a level of 99.92 %. Means use control variates: how many messages
 came and how much work they brought differs from run to run by chance, and what is known of that is taken out by
 regression (Law, Simulation Modeling and Analysis, section 11.4). Each case states its power: the bias, as a share of
-the truth, that the test would catch nine times of ten. It is 2 % at loads 0.5 and 0.8. At load 0.95 it is 5.5 %, which is
-what an error of 0.26 % in the service time makes of the mean wait there; so that case is no less sharp than the others.
+the truth, that the test would catch nine times of ten. It is 2 % at loads 0.5 and 0.8. At load 0.95 it is 5.5 %, which
+an error of 0.25 % in the service time would make of the mean wait there; so that case is as sharp as the others.
 """
 
 import contextlib
