@@ -3,7 +3,7 @@
     python tools/fidelity.py            writes docs/FIDELITY.md; exits with 1 and names the gaps if there are any
     python tools/fidelity.py check      writes nothing; a document that is out of date is a gap as well
 
-The rules stand in docs/rules/BROKER.csv, sourcing.csv and governance.csv: id, rule (one sentence), status (modelled,
+The rules stand in docs/rules/BROKER.csv, sourcing.csv, governance.csv and failures.csv: id, rule (one sentence), status (modelled,
 left out, not yet), source, note (why it is left out, what differs from what one would think). A test names its rules:
 `@pytest.mark.rule("KAF-07")`. Tests that replay a table of measurements say how many rows agree, by the fixture
 `agreement`; those that replay a measured run message by message tell the waits, by `told_waits`. Both are run here, and
@@ -32,6 +32,7 @@ BROKERS = {
     "nats": "NATS and JetStream",
     "sourcing": "Event sourcing",
     "governance": "Service governance",
+    "failures": "Failures and resilience",
 }
 """The files of rules: the brokers, event sourcing and service governance, whose rules are those of several products."""
 MODELLED, LEFT_OUT, NOT_YET = "modelled", "left out", "not yet"

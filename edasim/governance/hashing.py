@@ -84,15 +84,17 @@ class Ring(Balancer):
         if self._bound is None:
             return owners[at % len(owners)].name
         unit = self._bound * (sum(self.active.values()) + 1) / self._weights
-        for step in range(len(owners)):
-            owner = owners[(at + step) % len(owners)]
+        while True:  # the bounds add up to more than all calls, so somebody has room
+            owner = owners[at % len(owners)]
             if self.active[owner.name] < math.ceil(unit * owner.weight):
                 return owner.name
-        return owners[at % len(owners)].name
+            at += 1
 
     def shares(self) -> dict[str, float]:
         """The part of the ring that each endpoint owns."""
         found = dict.fromkeys((endpoint.name for endpoint in self.eligible), 0)
+        if not found:
+            return {}
         for before, at, owner in zip(
             [self._places[-1] - RING, *self._places], self._places, self._owners, strict=False
         ):

@@ -167,6 +167,7 @@ class TestConsistentHash:
         moved = sum(balancer.pick(key) == "node-9" for key in keys)
         assert stats.binomtest(moved, len(keys), share).pvalue > FALSE_ALARM
         assert sum(balancer.shares().values()) == pytest.approx(1.0)
+        assert ConsistentHash().start([]).shares() == {}
         assert 0.06 < share < 0.14, "about a tenth: 100 points leave a spread of a tenth of it"
 
     def test_weights_count_in_points(self):

@@ -1,8 +1,12 @@
 """Configuration files: what is understood, what is ignored and why, and what is refused with its path."""
 
+import contextlib
+import json
+import random
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -186,6 +190,8 @@ class TestResilience4j:
         [
             ("circuitbreaker.instances.x.slidingWindowSize: 0", r"instances\.x: CircuitBreaker\.window_size is 0"),
             ("circuitbreaker.instances.x.slidingWindowSize: ten", r"slidingWindowSize is 'ten'; give a whole number"),
+            ("circuitbreaker.instances.x.slidingWindowSize: '--5'", "give a whole number"),
+            ("circuitbreaker.instances.x.slidingWindowSize: '²'", "give a whole number"),
             ("circuitbreaker.instances.x.failureRateThreshold: 150", r"failureRateThreshold is 1\.5"),
             ("circuitbreaker.instances.x.failureRateThreshold: 0", "give a share above 0"),
             ("circuitbreaker.instances.x.slidingWindowType: BOTH", "give COUNT_BASED or TIME_BASED"),
@@ -290,6 +296,20 @@ class TestEnvoy:
         loaded = load_text("static_resources: {clusters: {name: a, circuit_breakers: {thresholds: {}}}}")
         assert loaded.policy("a", "bulkhead") == Bulkhead(limit=1024)
         assert loaded.policy("a", "retry budget") == ShareOfActive(ratio=0.0, minimum=3)
+
+    def test_documents_of_routes_listeners_and_endpoints(self):
+        loaded = load_text(
+            """
+            resources:
+              - {"@type": type.googleapis.com/envoy.config.listener.v3.Listener, name: l, filter_chains: []}
+              - {"@type": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: a}
+              - {"@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r}
+              - {"@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a,
+                 common_lb_config: {healthy_panic_threshold: 25}}
+            """
+        )
+        assert loaded.policies == {"a": {"balancing": RoundRobin(panic_ratio=0.25)}}
+        assert said(loaded, "resources[1].cluster_name") == ["says nothing about when and where calls are made"]
 
     def test_a_list_of_clusters_and_other_listeners(self):
         loaded = load_text("[{name: a, lb_policy: RANDOM}, {name: b, lb_policy: LEAST_REQUEST}]")
@@ -459,6 +479,37 @@ class TestDocuments:
             load_text(text)
         except EdasimError:
             return
+
+
+def places(node, path=()):
+    """The paths of all values inside a document."""
+    members = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in members:
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+STRANGE = (None, 0, -1, 1.5, "", "x", True, [], [None], {}, {"": 1}, 10**30, float("inf"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FILES)
+def test_mutilated_files_load_or_are_refused_and_nothing_else(name):
+    """Twelve times: one to four values of a file are replaced by something strange, or taken away."""
+    draw, documents = random.Random(name), list(yaml.safe_load_all((DATA / name).read_text(encoding="utf-8")))
+    for _ in range(12):
+        mutilated = json.loads(json.dumps(documents))
+        for _ in range(draw.randint(1, 4)):
+            inside = [path for path in places(mutilated) if len(path) > 1] or [(0,)]
+            *path, key = draw.choice(inside)
+            holder = mutilated
+            for step in path:
+                holder = holder[step]
+            holder[key] = draw.choice(STRANGE)
+            if draw.random() < 0.2 and path:
+                del holder[key]
+        with contextlib.suppress(EdasimError):
+            assert load_text("\n---\n".join(json.dumps(each) for each in mutilated)).describe()
 
 
 class TestDurations:

@@ -69,6 +69,11 @@ class TestAdaptiveLimits:
         state.done(0.0, ok=True, duration_s=0.4)
         assert state.estimate == pytest.approx(100 * 0.8 + 0.2 * (100 * 0.5 + 4))
 
+    @pytest.mark.parametrize("policy", [Aimd(), Gradient()])
+    def test_no_more_begin_than_the_limit(self, policy):
+        state = policy.start()
+        assert [sum(state.allow(0.0) for _ in range(30)), state.active, state.refused] == [20, 20, 10]
+
     def test_a_queue_of_the_square_root_and_bounds(self):
         state = Gradient(first=100, least=20, most=101, queue=None).start()
         assert ended(state, 1, under_way=100) == [101.0], "100 + 0.2 * 10 is 102"

@@ -5,6 +5,7 @@ unknown.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -141,7 +142,7 @@ def made(path: str, kind: Callable[..., T], **fields: Any) -> T:
 
 def whole(path: str, value: Any) -> int:
     """A whole number, which may be written as a text."""
-    if isinstance(value, str) and value.strip().lstrip("-").isdigit():
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,30}", value.strip()):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
