@@ -17,6 +17,8 @@ from .recorder import Consumer, Publish
 
 T = TypeVar("T")
 FETCH_WITHIN_S = 0.5
+ANSWER_WITHIN_S = 10.0
+"""A server that dies in the middle of an answer leaves its client waiting."""
 
 
 class Nats:
@@ -42,12 +44,19 @@ class Nats:
     def prepare(self, plan: Plan) -> None:
         """Asks whether the server is there."""
         self.held = plan.held
-        asyncio.run(self._ask())
+        asyncio.run(self._within(self._ask()))
 
     async def _ask(self) -> None:
         connection = await self._connect()
         await self._make(connection)
         await connection.close()
+
+    async def _within(self, answer: Coroutine[Any, Any, T]) -> T:
+        """An answer, or an error if the server owes it for too long."""
+        try:
+            return await asyncio.wait_for(answer, ANSWER_WITHIN_S)
+        except TimeoutError as trouble:
+            raise unreachable(self.name, self.port, trouble) from trouble
 
     async def _make(self, connection: Any) -> None:
         """What has to be there before anything is published."""
@@ -56,9 +65,9 @@ class Nats:
     def publisher(self) -> Iterator[Publish]:
         """Each publish is on the wire when it returns."""
         with asyncio.Runner() as runner:
-            connection = runner.run(self._connect())
-            yield lambda sequence: runner.run(self._publish(connection, str(sequence).encode()))
-            runner.run(connection.close())
+            connection = runner.run(self._within(self._connect()))
+            yield lambda sequence: runner.run(self._within(self._publish(connection, str(sequence).encode())))
+            runner.run(self._within(connection.close()))
 
     async def _publish(self, connection: Any, body: bytes) -> None:
         await connection.publish(self.subject, body)
@@ -130,7 +139,7 @@ class JetStream(Nats):
 
     def clean_up(self) -> None:
         """Deletes the stream with its consumer."""
-        asyncio.run(self._delete())
+        asyncio.run(self._within(self._delete()))
 
     async def _delete(self) -> None:
         connection = await self._connect()
