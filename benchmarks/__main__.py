@@ -7,21 +7,15 @@ import statistics
 import sys
 from pathlib import Path
 
-from . import costs, report
+from . import costs, peers, report
 from .own_process import measure
 from .report import Report, Target
-from .rounds import Rounds, all_rounds
+from .rounds import METRICS, SIMPY, Rounds, all_rounds
 from .workloads import WORKLOADS
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-LATER = [
-    (
-        "W3 (12 partitions, groups of 12, 6 and 3)",
-        "not yet: needs a partitioned log (Kafka)",
-    ),
-    ("W5 (token bucket, breaker, bounded service, retries)", "not yet: needs governance"),
-    ("other simulators (Ciw, salabim, happysim)", "not compared yet"),
-]
+MOST_ROUNDS_OF_PEERS = 3
+LEFT_OUT = [("happysim", "needs Python 3.13 or later")]
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
@@ -30,6 +24,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9, help="rounds per workload (9)")
     parser.add_argument("--messages", type=int, default=200_000, help="messages per run (200000)")
     parser.add_argument("--ten-million", action="store_true", help="also time ten million messages, metrics only")
+    parser.add_argument("--only", choices=WORKLOADS, help="one workload alone; writes nothing")
     parser.add_argument("--quick", action="store_true", help="tiny runs, to see that all works; writes nothing")
     asked = parser.parse_args(given)
     if asked.rounds < 1 or asked.messages < 1000:
@@ -78,21 +73,38 @@ def first_use(short: int) -> tuple[list[Target], list[tuple[str, str]]]:
     return targets, others
 
 
+def beside_peers(messages: int, rounds: int) -> list[Rounds]:
+    """The plain queues in SimPy, in edasim and in the other simulators that are installed."""
+    names = [SIMPY, METRICS, *peers.installed()]
+    plain = [workload for workload in WORKLOADS.values() if peers.can_run(workload)] if len(names) > 2 else []
+    return [
+        all_rounds(workload, max(1000, messages // peers.SHARE), min(rounds, MOST_ROUNDS_OF_PEERS), names)
+        for workload in plain
+    ]
+
+
 def measured(asked: argparse.Namespace) -> Report:
-    """Measures everything; progress goes to the error output."""
+    """Measures what was asked for; progress goes to the error output."""
     messages, rounds = (1000, 1) if asked.quick else (asked.messages, asked.rounds)
     state = report.conditions(messages, rounds)
     workloads: list[Rounds] = []
-    for workload in WORKLOADS.values():
+    for workload in [WORKLOADS[asked.only]] if asked.only else WORKLOADS.values():
         print(f"{workload.name}: {workload.title}", file=sys.stderr, flush=True)
         workloads.append(all_rounds(workload, messages, rounds))
-    print("length, memory, picture, import", file=sys.stderr, flush=True)
     targets = [target for of_one in workloads for target in report.speed_targets(of_one)]
+    if asked.only:
+        return Report(state, workloads, targets)
+    print("other simulators, length, memory, picture, import", file=sys.stderr, flush=True)
+    others_beside = beside_peers(messages, rounds)
     short, at_length = (1000, 1) if asked.quick else (100_000, min(rounds, 3))
     targets += costs_of_edasim(short, at_length, to_100=asked.ten_million)
     more, others = first_use(short)
-    left_out = [] if asked.ten_million else [("10,000,000 messages, metrics only", "asked for by `--ten-million`")]
-    return Report(state, workloads, targets + more, others, left_out + LATER)
+    left_out = [
+        (name, "not installed (`pip install .[bench]`)") for name in peers.MODULES if name not in peers.installed()
+    ]
+    if not asked.ten_million:
+        left_out.append(("10,000,000 messages, metrics only", "asked for by `--ten-million`"))
+    return Report(state, workloads, targets + more, others, others_beside, left_out + LEFT_OUT)
 
 
 def main(given: list[str]) -> int:
@@ -100,7 +112,7 @@ def main(given: list[str]) -> int:
     asked = arguments(given)
     found = measured(asked)
     print(found.markdown())
-    if asked.quick:
+    if asked.quick or asked.only:
         return 0
     RESULTS.write_text(found.markdown(), encoding="utf-8")
     verdicts = {report.verdict(of_one, program) for of_one in found.workloads for program in of_one.by_program}

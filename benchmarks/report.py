@@ -50,7 +50,14 @@ class Target:
         return [self.what, self.how, bound, say(self.reached), spread, "met" if self.met else "**missed**"]
 
 
-AGAINST_SIMPY = {"W1": (8.0, 5.0), "W1 + process": (3.5, 3.0), "W2": (8.0, 5.0), "W3": (6.0, 4.0), "W4": (4.0, 3.0)}
+AGAINST_SIMPY = {
+    "W1": (8.0, 5.0),
+    "W1 + process": (3.5, 3.0),
+    "W2": (8.0, 5.0),
+    "W3": (6.0, 4.0),
+    "W4": (4.0, 3.0),
+    "W5": (4.0, 3.0),
+}
 AGAINST_HEAP = {"W1": (1.3, 2.0)}
 LOGS = {METRICS: "metrics only", FULL: "full log"}
 
@@ -78,6 +85,7 @@ class Report:
     workloads: list[Rounds]
     targets: list[Target]
     others: list[tuple[str, str]] = field(default_factory=list)
+    peers: list[Rounds] = field(default_factory=list)
     not_measured: list[tuple[str, str]] = field(default_factory=list)
 
     def markdown(self) -> str:
@@ -109,6 +117,23 @@ class Report:
                 "",
                 *table(["also measured", ""], ([what, found] for what, found in self.others)),
                 "",
+                "## Other simulators",
+                "",
+                PEERS,
+                "",
+                *table(
+                    [
+                        "workload",
+                        "program",
+                        "messages",
+                        "µs per message",
+                        "time, edasim = 1",
+                        "mean wait (theory)",
+                        "z",
+                    ],
+                    (row for rounds in self.peers for row in peer_rows(rounds)),
+                ),
+                "",
                 "## Correctness",
                 "",
                 CORRECTNESS,
@@ -119,6 +144,7 @@ class Report:
                 ),
                 "",
                 *(line for rounds in self.workloads if rounds.workload.breaks_down for line in repair_lines(rounds)),
+                *(line for rounds in self.workloads if rounds.workload.is_governed for line in count_lines(rounds)),
                 "## Not measured",
                 "",
                 *(f"- {what}: {why}" for what, why in self.not_measured),
@@ -145,6 +171,12 @@ mean must be that of the run with all rows.\
 """
 
 
+PEERS = """\
+Rounds of their own, of fewer messages; the time is that of edasim with metrics only in the same round, and each has its
+own statistics switched off as far as it offers that. Those that are not installed are left out, and listed below.\
+"""
+
+
 def table(head: list[str], rows: Iterable[Iterable[str]]) -> list[str]:
     """Lines of a Markdown table."""
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
@@ -162,9 +194,46 @@ def time_rows(rounds: Rounds) -> list[list[str]]:
     return rows
 
 
+def peer_rows(rounds: Rounds) -> list[list[str]]:
+    """One row per program, those of other simulators last."""
+    workload = rounds.workload
+    return [
+        [
+            workload.name,
+            program,
+            f"{rounds.messages:,}",
+            f"{rounds.per_message_s(program) * 1e6:.2f}",
+            f"{statistics.median(rounds.ratios(program, METRICS)):.1f}",
+            f"{rounds.mean_s(program):.3f} ({workload.mean_s:.3f})",
+            f"{z_of(rounds, program):+.2f}",
+        ]
+        for program in rounds.by_program
+    ]
+
+
 def z_of(rounds: Rounds, program: str) -> float:
-    """How many standard errors the mean is away from theory."""
+    """How many standard errors the mean is away from theory, or, where there is none, from that of SimPy."""
+    if rounds.workload.is_governed:
+        return z_between(*([one.mean_s for one in rounds.by_program[name]] for name in (program, SIMPY)))
     return (rounds.mean_s(program) - rounds.workload.mean_s) / rounds.error_s
+
+
+def z_between(found: Sequence[float], others: Sequence[float]) -> float:
+    """How many standard errors two means over rounds are apart, judged by how the rounds vary; 0 for one round."""
+    if len(found) < 2:
+        return 0.0
+    variance = (statistics.variance(found) + statistics.variance(others)) / len(found)
+    apart = statistics.fmean(found) - statistics.fmean(others)
+    return apart / math.sqrt(variance) if variance else math.copysign(math.inf, apart) if apart else 0.0
+
+
+def count_zs(rounds: Rounds, program: str) -> dict[str, float]:
+    """For what is counted where there is no theory: as `z_of`, for each count."""
+    names = sorted({name for found in rounds.by_program.values() for one in found for name in one.counts})
+    return {
+        name: z_between(*([one.counts.get(name, 0) for one in rounds.by_program[each]] for each in (program, SIMPY)))
+        for name in names
+    }
 
 
 def verdict(rounds: Rounds, program: str) -> str:
@@ -178,7 +247,8 @@ def verdict(rounds: Rounds, program: str) -> str:
         return DISAGREES
     if rounds.messages < ENOUGH:
         return "too short to judge"
-    return "agrees" if abs(z_of(rounds, program)) <= LARGEST_Z else DISAGREES
+    apart = max(abs(z) for z in (z_of(rounds, program), *count_zs(rounds, program).values()))
+    return "agrees" if apart <= LARGEST_Z else DISAGREES
 
 
 def correctness_rows(rounds: Rounds) -> list[list[str]]:
@@ -190,7 +260,7 @@ def correctness_rows(rounds: Rounds) -> list[list[str]]:
             program,
             span([one.deliveries for one in found]),
             f"{workload.measured} {rounds.mean_s(program):.4f}",
-            f"{workload.mean_s:.4f}",
+            "SimPy's" if workload.is_governed else f"{workload.mean_s:.4f}",
             f"{rounds.error_s:.4f}",
             f"{z_of(rounds, program):+.2f}",
             verdict(rounds, program),
@@ -216,6 +286,23 @@ def repair_lines(rounds: Rounds) -> list[str]:
         f"{name}: deliveries = messages + interruptions in each round; availability by theory is {AVAILABILITY:.4f}.",
         "",
         *table(["program", "interruptions a round", "availability", "z"], rows),
+        "",
+    ]
+
+
+def count_lines(rounds: Rounds) -> list[str]:
+    """For a workload without theory: what happened how often in a round, and z against SimPy."""
+    names = list(count_zs(rounds, SIMPY))
+    rows = []
+    for program, found in rounds.by_program.items():
+        zs = count_zs(rounds, program)
+        means = {name: statistics.fmean(one.counts.get(name, 0) for one in found) for name in names}
+        rows.append([program, *(f"{means[name]:.0f} ({zs[name]:+.2f})" for name in names)])
+    name = rounds.workload.name
+    return [
+        f"{name}: mean counts of a round, and in brackets z against SimPy, from the variation between rounds.",
+        "",
+        *table(["program", *names], rows),
         "",
     ]
 

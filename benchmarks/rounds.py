@@ -13,13 +13,13 @@ import random
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import edasim as eda
 from edasim.theory import batch_means_interval, student_t
 
-from . import heap_loop, idiomatic, plane, plane_log
+from . import governed, heap_loop, idiomatic, peers, plane, plane_log
 from .own_process import measure
 from .workloads import MEAN_UP_S, SERVICE_S, WORKLOADS, Kept, Workload
 
@@ -29,6 +29,8 @@ SIMPY, HEAP, FULL, METRICS = "idiomatic SimPy", "block-drawn heap loop", "edasim
 
 
 def run_simpy(workload: Workload, messages: int, seed: int) -> Kept:
+    if workload.is_governed:
+        return governed.simulate_simpy(workload, messages, random.Random(seed))
     return idiomatic.simulate(workload, messages, random.Random(seed))
 
 
@@ -39,6 +41,8 @@ def run_heap(workload: Workload, messages: int, seed: int) -> Kept:
 
 
 def run_edasim(workload: Workload, messages: int, seed: int, log: str) -> eda.Run:
+    if workload.is_governed:
+        return governed.simulate_edasim(workload, messages, seed, log)
     if workload.groups:
         return run_log(workload, messages, seed, log)
     return plane.simulate(
@@ -62,6 +66,8 @@ def run_log(workload: Workload, messages: int, seed: int, log: str) -> eda.Run:
 
 
 def keep_edasim(workload: Workload, run: eda.Run) -> Kept:
+    if workload.is_governed:
+        return governed.kept(workload, run)
     return plane_log.kept(workload, run) if workload.groups else plane.kept(workload, run)
 
 
@@ -84,7 +90,11 @@ PROGRAMS: dict[str, Program] = {
     FULL: (run_full, keep_edasim),
     METRICS: (run_metrics, keep_edasim),
 }
-"""How each program runs, and how what it made is read; the place for further simulators."""
+"""How each program runs, and how what it made is read."""
+OTHERS: dict[str, Program] = {
+    peers.CIW: (peers.run_ciw, peers.kept_ciw),
+    peers.SALABIM: (peers.run_salabim, as_it_is),
+}
 
 
 @dataclass(frozen=True)
@@ -100,25 +110,25 @@ class Timed:
     up_s: float
     down_s: float
     out_of_order: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def programs_for(workload: Workload) -> list[str]:
-    """A bare loop cannot host a SimPy process, so it has no row where one runs beside, nor was one written for a log."""
-    without_heap = workload.has_ticker or workload.groups
+    """A bare loop cannot host a SimPy process, so it has no row where one runs beside; W3 and W5 have none either."""
+    without_heap = workload.has_ticker or workload.groups or workload.is_governed
     return [name for name in PROGRAMS if not (without_heap and name == HEAP)]
 
 
-def one_round(workload_name: str, messages: int, number: int) -> list[dict[str, Any]]:
-    """All programs once, in an order that depends on the round's number, which is also the seed."""
+def one_round(workload_name: str, names: list[str], messages: int, number: int) -> list[dict[str, Any]]:
+    """Each program once, in an order that depends on the round's number, which is also the seed."""
     workload = WORKLOADS[workload_name]
-    names = programs_for(workload)
     first = number % len(names)
     return [asdict(timed(workload, name, messages, number)) for name in names[first:] + names[:first]]
 
 
 def timed(workload: Workload, name: str, messages: int, seed: int) -> Timed:
     """One program, warmed up and timed."""
-    simulate, keep = PROGRAMS[name]
+    simulate, keep = (PROGRAMS | OTHERS)[name]
     simulate(workload, min(messages, WARM_UP_MESSAGES), seed)
     gc.collect()
     started = time.process_time()
@@ -129,12 +139,13 @@ def timed(workload: Workload, name: str, messages: int, seed: int) -> Timed:
         program=name,
         cpu_s=cpu_s,
         mean_s=math.fsum(kept.times_s) / len(kept.times_s),
-        error_s=standard_error_s(kept.times_s) if len(kept.times_s) >= messages else None,
+        error_s=standard_error_s(kept.times_s) if len(kept.times_s) > BATCHES else None,
         deliveries=kept.deliveries,
         interruptions=kept.interruptions,
         up_s=kept.up_s,
         down_s=kept.down_s,
         out_of_order=kept.out_of_order,
+        counts=kept.counts,
     )
 
 
@@ -176,10 +187,11 @@ class Rounds:
         return math.sqrt(statistics.fmean(squares) / len(rounds[0]))
 
 
-def all_rounds(workload: Workload, messages: int, rounds: int) -> Rounds:
-    """Runs the rounds, each in its own process."""
-    found: dict[str, list[Timed]] = {name: [] for name in programs_for(workload)}
+def all_rounds(workload: Workload, messages: int, rounds: int, names: list[str] | None = None) -> Rounds:
+    """Runs the rounds, each in its own process, of all programs for a workload or of those named."""
+    names = names or programs_for(workload)
+    found: dict[str, list[Timed]] = {name: [] for name in names}
     for number in range(1, rounds + 1):
-        for one in measure(one_round, workload_name=workload.name, messages=messages, number=number):
+        for one in measure(one_round, workload_name=workload.name, names=names, messages=messages, number=number):
             found[one["program"]].append(Timed(**one))
     return Rounds(workload, messages, found)

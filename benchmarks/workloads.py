@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ REPAIR_S = 5.0
 
 @dataclass(frozen=True)
 class Workload:
-    """Poisson arrivals at `arrival_per_s` to `servers` servers with exponential services of mean 1 s."""
+    """Poisson arrivals at `arrival_per_s` to `servers` servers with exponential services, of mean 1 s in W1, W2, W4."""
 
     name: str
     title: str
@@ -40,6 +40,8 @@ class Workload:
     has_ticker: bool = False
     groups: tuple[int, ...] = ()
     """The members of each group, if the messages go into a log of partitions."""
+    is_governed: bool = False
+    """Requests under policies, for whose mean response there is no theory (`mean_s` is NaN)."""
 
     @property
     def deliveries_per_message(self) -> int:
@@ -62,6 +64,8 @@ class Kept:
     down_s: float = 0.0
     out_of_order: int = 0
     """Deliveries of a group that came before those of earlier offsets of their partition, or left some out."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Where there is no theory: what happened how often."""
 
 
 PARTITIONS = 12
@@ -141,4 +145,5 @@ W3 = Workload(
     sum(members * MEMBER_LOAD / (1.0 - MEMBER_LOAD) / 1200.0 for members in W3_GROUPS) / len(W3_GROUPS),
     groups=W3_GROUPS,
 )
-WORKLOADS = {workload.name: workload for workload in (W1, W1_TICKER, W2, W3, W4)}
+W5 = Workload("W5", "requests under limiter, breaker and retries", 200.0, 8, "response", math.nan, is_governed=True)
+WORKLOADS = {workload.name: workload for workload in (W1, W1_TICKER, W2, W3, W4, W5)}

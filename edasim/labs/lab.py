@@ -9,6 +9,7 @@ lab's own (`edasim/labs/<name>_lab.py`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -115,11 +116,19 @@ class Lab:
 
     def draw_run_count(self, *, seed: int | None = None, **values: Any) -> Picture:
         """The picture that the button "How many runs?" adds, for these values."""
-        return self.counted(self.run_count(seed=seed, **values))
+        return self.counted(self.run_count(seed=seed, **values), self.values(values))
 
-    def counted(self, found: Precision) -> Picture:
-        """The picture of how the interval narrowed."""
-        return run_count_svg(found, self.metrics[0].label, self.metrics[0].unit)
+    def counted(self, found: Precision, values: Values) -> Picture:
+        """The picture of how the interval narrowed; its text also says whether theory's value is inside."""
+        metric = self.metrics[0]
+        drawn = run_count_svg(found, metric.label, metric.unit)
+        truth = None if metric.truth is None else metric.truth(values)
+        if truth is None:
+            return drawn
+        where = "inside" if truth in found.intervals[-1] else "outside"
+        said = f"Theory says {truth:.3g} {metric.unit} for the long run, {where} the interval."
+        said += " More runs do not mend what every run does alike, such as a cold start."
+        return dataclasses.replace(drawn, text=f"{drawn.text}\n{said}")
 
     def narrowing(self, values: Values, seed: int, ticket: Ticket) -> Precision:
         """As `run_count`, for values that are checked already; gives up between two runs if it is no longer wanted."""

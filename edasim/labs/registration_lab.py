@@ -34,7 +34,7 @@ from .lab import Lab, Values
 from .spread import Metric
 
 SIGN_UPS_UNTIL_S, SHOWN_UNTIL_S, LONGEST_S, DOWN_S = 10.0, 15.0, 60.0, 2.0
-SPAM_RATIO, OPENS_RATIO, CACHING_S, SLOTS = 0.1, 0.7, 0.005, 4
+SPAM_RATIO, OPENS_RATIO, CACHING_S, SLOTS = 0.1, 0.3, 0.005, 4
 NOBODY, ANALYTICS, USERS, MAIL = "nobody", "behaviour-analytics", "user-management", "mail"
 SERVICES = (ANALYTICS, USERS, MAIL)
 DEFAULTS: Mapping[str, Any] = {

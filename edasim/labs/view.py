@@ -159,7 +159,7 @@ class LabBox(widgets.VBox):  # type: ignore[misc]
             before = None if request.pinned is None else request.pinned.values
             return self.lab.repeated(values, before, request.seed, ticket)
         if request.more is More.RUN_COUNT:
-            return self.lab.counted(self.lab.narrowing(values, request.seed, ticket))
+            return self.lab.counted(self.lab.narrowing(values, request.seed, ticket), values)
         return None
 
     def _show_first(self) -> None:

@@ -19,12 +19,16 @@ from typing import Any
 
 from .. import checks
 from ..errors import StateError, UnknownNameError
+from .disk import require_room
 
 _MAIL_ID = re.compile(r"[\w-][\w.-]*")
 
 
 class MailCache:
     """Mails as files in a folder of the run's own; without `folder`, a temporary one that goes when the cache goes."""
+
+    full = False
+    """Whether there is room for nothing more; a fault may set it."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="edasim-mails-", dir=_quick_folder()) if folder is None else folder)
@@ -42,10 +46,11 @@ class MailCache:
         self._prefix = str(self.folder) + os.sep
 
     def keep(self, mail_id: str, text: str) -> bool:
-        """Writes a mail's file; False if it is there already."""
+        """Writes a mail's file; False if it is there already. Raises `DiskFullError` if there is no room."""
         path = self._path(mail_id)
         if os.path.exists(path):  # noqa: PTH110 - strings cost a third of what paths cost, and a crowd writes many mails
             return False
+        require_room("mail folder", full=self.full)
         unfinished = f"{path}.tmp"
         try:
             _write(unfinished, text.encode())
@@ -73,7 +78,8 @@ class MailCache:
 
     def ids(self) -> list[str]:
         """The ids of all cached mails, sorted."""
-        return sorted(path.stem for path in self.folder.glob("*.eml"))
+        names = os.listdir(self.folder) if self.folder.is_dir() else []  # noqa: PTH208
+        return sorted(name.removesuffix(".eml") for name in names if name.endswith(".eml"))
 
     def saved(self) -> dict[str, str]:
         """The mails by id, as plain values, for a file of the run."""

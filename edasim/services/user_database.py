@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..errors import ConfigurationError, StateError
+from .disk import require_room
 
 if TYPE_CHECKING:
     import pandas
@@ -44,6 +45,9 @@ class UserDatabase:
     >>> users.add("u-1", "Ada", "ada@example.org", event_id="e-1", at_s=1.0)
     False
     """
+
+    full = False
+    """Whether there is room for nothing more; a fault may set it, and then writes raise `DiskFullError`."""
 
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = None if path is None else Path(path)
@@ -106,6 +110,7 @@ class UserDatabase:
         self._connection.close()
 
     def _write(self, sql: str, parameters: tuple[Any, ...]) -> bool:
+        require_room("user database", full=self.full)
         return self._execute(sql, parameters).rowcount == 1
 
     def _execute(self, sql: str, parameters: tuple[Any, ...]) -> sqlite3.Cursor:

@@ -43,12 +43,12 @@ def dots_svg(
     across = Axis(start, high + room, LEFT, WIDTH - RIGHT, label, unit)
     heights = stacked(across.px(kept))
     tallest = max(heights)
-    ground = 46 + tallest * (2 * RADIUS + 2)
+    ground = 58 + tallest * (2 * RADIUS + 2)
     parts = [axis_across(across, ground + 42)]
     if truth is not None:
         x = float(across.px([truth])[0])
         anchor = "start" if x < WIDTH / 2 else "end"
-        parts.append(post(x, 10, ground + 42, f"truth {say(truth)}", anchor=anchor))
+        parts.append(post(x, 22, ground + 42, f"truth {say(truth)}", anchor=anchor))
     dot = palette.role("message").colour
     for x, height in zip(across.px(kept).tolist(), heights, strict=True):
         y = ground - height * (2 * RADIUS + 2)

@@ -27,8 +27,9 @@ def request_story(run: Run, request: str) -> Picture:
     mine = calls[calls["event_id"] == request]
     if mine.empty:
         raise UnknownNameError("request", request, calls["event_id"].unique()[:20])
-    steps = [step for row in mine.itertuples() for step in _steps(row, run.ended_s)]
-    return storyline(sorted(steps, key=lambda step: step.time_s), f"Request {request}")
+    steps: list[Step] = [step for row in mine.itertuples() for step in _steps(row, run.ended_s)]
+    steps.sort(key=lambda step: step.time_s)
+    return storyline(steps, f"Request {request}")
 
 
 def _steps(row: Any, ended_s: float) -> Iterator[Step]:

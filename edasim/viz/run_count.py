@@ -116,7 +116,7 @@ def _target(wanted: float, across: Axis, up: Axis) -> str:
 def _look(count: int, width: float, across: Axis, up: Axis) -> str:
     x, y = float(across.px([count])[0]), float(up.px([min(width, up.high)])[0])
     ring = f'<circle cx="{short(x)}" cy="{short(y)}" r="6" fill="{palette.GROUND}" stroke="{palette.INK}"'
-    return f'{ring} stroke-width="2"/>' + label(x + 9, y - 6, f"{count}", size=11, more=HALO)
+    return f'{ring} stroke-width="2"/>' + label(x + 9, y + (16 if y < TOP + 18 else -6), f"{count}", size=11, more=HALO)
 
 
 def _sentence(found: Narrowing, widths: np.ndarray[tuple[int], np.dtype[np.float64]], name: str, unit: str) -> str:

@@ -131,3 +131,4 @@ def test_how_many_runs_it_takes_is_shown():
     assert found.intervals[found.looks[-2] - 2].relative_half_width > 0.1
     told = labs.queue.draw_run_count(arrivals_per_s=40.0).text
     assert f"{found.n} runs are enough" in told
+    assert "Theory says 0.08 s for the long run" in told

@@ -26,7 +26,7 @@ def test_the_default_tells_its_books():
     picture = labs.registration.draw()
     assert picture.text.split("\n")[1:3] == [
         "229 signed up, 211 were accepted: 211 rows, 211 files, 211 mailed.",
-        "Lost: 0. Mailed twice: 3. Pages opened: 151, 0 of them before the row was there.",
+        "Lost: 0. Mailed twice: 3. Pages opened: 69, 0 of them before the row was there.",
     ]
     written = [node.text for node in ElementTree.fromstring(picture.svg).iter() if node.tag.endswith("text")]
     assert {"mail down", "accepted, no mail yet", "user-management"} <= set(written)
@@ -110,7 +110,8 @@ def test_a_pinned_run_is_told_and_drawn_in_grey():
     ],
 )
 def test_each_broker_gives_back_what_the_dead_service_held_in_its_own_time_or_never(broker, lost, shown_until_s):
-    model = registration_lab.simulate({"broker": broker}, 1)
+    """With seed 2 the crash catches a mail that has not left the house yet."""
+    model = registration_lab.simulate({"broker": broker}, 2)
     assert (registration_lab.lost(model) > 20) is lost
     assert (registration_lab.lost(model) > 0) is lost
     assert model.shown_until_s == shown_until_s

@@ -19,7 +19,7 @@ from ...errors import ConfigurationError
 from ...events import Event
 from ...failures import Fault, check_faults
 from ...kernel import Simulation, times
-from ...network import Link
+from ...network import Link, RunningLink
 from ...services import Acknowledge, Service, Source, load
 from ...services.arrivals import check_arrivals
 from ...services.mail import MailCache, MailProvider
@@ -86,7 +86,8 @@ class Registration(Scenario):
     `acknowledge` and `sender` say how careful the mail service is. `promise` is what the broker has to keep: one that
     cannot redeliver is refused before the run, unless you promise no more than "at_most_once". `database` and
     `mail_folder` are paths that do not exist yet; without them the database is in memory and the folder a temporary
-    one. `faults` are crashes of nodes. Times are distributions of `eda.times`.
+    one. `faults` act on nodes, the broker, and by their names on "user database", "mail folder", "mail link" and "mail
+    answers". Times are distributions of `eda.times`.
 
     >>> run = Registration(users_per_s=5.0, users=10, spam_ratio=0.0).run(seed=1)
     >>> run.kept["users"].count(), len(run.kept["mails"].ids())
@@ -155,6 +156,7 @@ class Registration(Scenario):
         require(broker, NEEDS[self.promise], f"the registration case, which promises {promised},", INSTEAD)
         wiring = broker.wire(TOPOLOGY)
         users, mails, provider = UserDatabase(self.database), MailCache(self.mail_folder), MailProvider()
+        sim.parts.update({"user database": users, "mail folder": mails})
         self._add_deciders(wiring, users)
         self._add_mail(sim, wiring, users, mails, provider)
         arrivals = self.arrivals or load.Poisson(rate_per_s=self.users_per_s)
@@ -192,8 +194,8 @@ class Registration(Scenario):
             cache=mails,
             provider=provider,
             users=users,
-            transfer=self.mail_link.transfers(sim.streams.generator("network/mail")),
-            answer=self.mail_link.transfers(sim.streams.generator("network/mail/answers")),
+            transfer=self._link(sim, "mail link", "network/mail"),
+            answer=self._link(sim, "mail answers", "network/mail/answers"),
             arrived=self._readers(sim, wiring),
             sender=self.sender,
             caching_s=self.caching_s,
@@ -211,6 +213,11 @@ class Registration(Scenario):
             acknowledge=self.acknowledge,
         )
         Service(READERS, of=wiring.subscription(READERS))
+
+    def _link(self, sim: Simulation, name: str, stream: str) -> RunningLink:
+        """One direction of the network to the mail provider, which faults can disturb by its name."""
+        link = sim.parts[name] = RunningLink(self.mail_link.transfers(sim.streams.generator(stream)))
+        return link
 
     def _readers(self, sim: Simulation, wiring: Any) -> Any:
         """What a reader does when a mail arrives: some open the link, after a while; a second copy is not opened."""

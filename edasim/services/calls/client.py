@@ -75,9 +75,10 @@ class Client:
                 list(of.instances), sim.streams.uniform(f"client/{name}/balancing")
             )
         self._only = next(iter(of.instances.values()))
+        self.route: Callable[[float, Message], None] = self._route
         sim.on_end(self._open_rows)
 
-    def route(self, now_s: float, message: Message) -> None:
+    def _route(self, now_s: float, message: Message) -> None:
         """A request is published to the client; it is asked at once."""
         self.begin(now_s, message, self._tell_settled if self._settled else None)
 
