@@ -109,6 +109,58 @@ def test_what_is_late_what_is_stuck_and_what_cannot_be_judged_yet():
     assert check(shop(*gone, until_s=9.0), [at_least_once(to="work", within_s=7.5)]).counts() == {"stuck": 1}
 
 
+def test_order_is_that_of_publishing_or_of_a_number_and_repeated_effects_count():
+    def handler(event, context):
+        context.fact("applied")
+        yield context.pause(2.0 if event.data["n"] == 0 else 0.1)
+
+    def numbered(occasion):
+        return Event(type="sold", data={"key": "a", "n": occasion.number, "version": -occasion.number})
+
+    calm = shop(handler=handler, event=numbered)
+    assert check(calm, [order_by("key", at="work"), order_by("key", at="work", effect="applied")]) == []
+    backwards = check(calm, [order_by("key", at="work", sequence="version")])
+    assert [each.event_ids for each in backwards] == [("shop-1", "shop-0"), ("shop-2", "shop-0")]
+    crashed = shop(Crash(node="work/0", at_s=1.05, down_s=3.0), handler=handler, event=numbered, nodes=2, took_s=(0.1,))
+    again = check(crashed, [order_by("key", at="work", effect="applied")])[0]
+    assert (again.verdict.value, again.event_ids) == ("out of order", ("shop-0", "shop-1"))
+    assert check(shop(at_s=(5.0,), until_s=1.0), [order_by("key", at="work")]) == []
+
+
+def test_a_message_that_is_delivered_twice_is_done_twice():
+    doubled = failures.DuplicateMessages(sender="shop", at_s=0.5, for_s=1.0)
+    (found,) = check(shop(doubled), [exactly_once(to="work")])
+    assert (found.verdict.value, found.key, found.at_s) == ("duplicated", "shop-1", 2.0)
+    assert repr(found) == "<Finding duplicated: sold shop-1 to work: done 2 times>"
+    assert check(shop(doubled), [at_most_once(to="work", type="sold")]).counts() == {"duplicated": 1}
+    assert check(shop(doubled), [at_most_once(to="work", type="bought")]) == []
+
+
+def test_what_is_lost_before_the_broker_is_lost_to_those_who_would_have_received_it():
+    from edasim import scenarios
+
+    lossy = failures.LoseMessages(sender="behaviour-analytics", ratio=1.0)
+    run = scenarios.Registration(users=4, spam_ratio=0.0, faults=[lossy]).run(seed=1)
+    promises = [at_least_once(to=service) for service in ("user-management", "mail", "behaviour-analytics")]
+    assert [check(run, [promise]).counts() for promise in promises] == [{"lost": 4}, {"lost": 4}, {}]
+    assert {each.what for each in check(run, [promises[1]])} == {
+        f"mail.welcome.requested of u-{number} to mail: lost" for number in range(4)
+    }
+
+
+def test_what_nobody_planned_is_read_off_the_facts_of_what_broke():
+    sim = Simulation(seed=1)
+    topic = MemoryBus().start(sim).topic("sales")
+    Source("shop", load=load.Trace(times_s=(0.0, 1.0, 2.0)), to=topic)
+    took = times.Constant(value_s=0.5)
+    Service("work", of=topic.subscribe("work"), service_time=took, acknowledge="on_delivery")
+    sim.at(1.2, sim.node("work/0").crash)
+    sim.at(1.6, sim.node("work/0").restart)
+    (found,) = check(sim.run(), [at_least_once(to="work")])
+    assert (found.fault.kind, found.fault.time_s) == ("node_crashed", 1.2)
+    assert "it began with: node crashed: work/0 at 1.2 s" in str(found)
+
+
 def test_invented_is_work_that_nobody_asked_for():
     stranger = shop(handler=lambda event, context: context.fact("charged", key=event.data["n"] + 7), event=keyed)
     assert check(stranger, [at_most_once(to="work", effect="charged", by="key")]).counts() == {"invented": 3}
