@@ -125,7 +125,7 @@ def independent_half_width(a: Sequence[float], b: Sequence[float], level: float 
     """The half-width for the mean of a - b if these values were not pairs: t·√((s²a + s²b)/n), Welch's degrees.
 
     >>> round(independent_half_width([4.1, 9.8, 6.6], [3.9, 9.4, 6.3]), 1)
-    6.4
+    7.3
     """
     n = len(a)
     parts = np.array([np.var(a, ddof=1), np.var(b, ddof=1)]) / n

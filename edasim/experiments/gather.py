@@ -102,9 +102,9 @@ def _open(journal: str | Path | None, plan: Plan) -> contextlib.AbstractContextM
 
 def _make(tasks: Sequence[Task], plan: Plan, workers: int | None, book: Journal | None, gathered: Gathered) -> None:
     by_place = {task.place: task for task in tasks}
-    known = len(gathered.outcomes)
+    total = len(gathered.outcomes) + len(tasks)
     made = outcomes(tasks, plan, workers, gathered.notice)
-    with Progress("runs", known + len(tasks), known) as progress, contextlib.closing(made):
+    with Progress("runs", total, gathered.reused, gathered.computed) as progress, contextlib.closing(made):
         for place, outcome in made:
             if not gathered.outcomes and isinstance(outcome.error, MISUSE):
                 raise outcome.error

@@ -35,11 +35,12 @@ class Screen(Protocol):
 class Progress:
     """Counts work that is done; used with `with`."""
 
-    def __init__(self, what: str, total: int, reused: int = 0) -> None:
+    def __init__(self, what: str, total: int, reused: int = 0, made: int = 0) -> None:
+        """Of `total` pieces of work, `reused` were read from a journal and `made` were made before."""
         self.what = what
         self.total = total
         self.reused = reused
-        self.count = reused
+        self.count = reused + made
         self._since_s = time.monotonic()
         self._shown_s = 0.0
         self._screen: Screen | None = None

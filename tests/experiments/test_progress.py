@@ -173,3 +173,9 @@ def test_ctrl_c_in_a_real_terminal_keeps_what_is_done(workers):
                 pressed = True
     assert ran.returncode == 0, told.decode()
     assert b"kept True partial True" in told, told.decode()
+
+
+def test_what_was_made_in_an_earlier_round_is_not_said_to_be_read_from_a_journal():
+    progress = Progress("runs", 20, reused=3, made=7)
+    assert progress.told() == "10 of 20 runs, 3 of them read from the journal"
+    assert Progress("runs", 20, made=10).told() == "10 of 20 runs"
