@@ -78,7 +78,8 @@ class Kafka:
             for record in records:
                 if record.error() is not None:
                     raise MeasuringError(f"Kafka answers: {record.error()}", field="topic", value=self.topic)
-                consumer.work(int(record.value()), received_s=received_s)
+                sequence = int(record.value())
+                consumer.work(sequence, received_s=received_s, again=consumer.recorder.was_done(sequence))
                 member.commit(record, asynchronous=True)
         member.close()
 

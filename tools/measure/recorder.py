@@ -58,24 +58,27 @@ class Recorder:
     trouble: list[EdasimError] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _seen: set[int] = field(default_factory=set)
+    _done: set[int] = field(default_factory=set)
 
     def now_s(self) -> float:
         """Seconds since the start."""
         return time.perf_counter() - self.started_at_s
 
     def add(self, consumer: int, sequence: int, times_s: tuple[float, float, float], *, again: bool) -> None:
-        """Keeps a delivery: `times_s` are received, started, finished; `again` is the broker's own word."""
+        """Keeps a delivery: `times_s` are received, started, finished; `again` says that it came before."""
         with self._lock:
-            repeated = int(again or sequence in self._seen)
-            self._seen.add(sequence)
+            self._done.add(sequence)
             planned_s = float(self.services_s[sequence])
-            self.rows.append((consumer, sequence, self.published_s[sequence], *times_s, planned_s, repeated))
+            self.rows.append((consumer, sequence, self.published_s[sequence], *times_s, planned_s, int(again)))
 
     @property
     def done(self) -> int:
         """How many messages were worked on at least once."""
-        return len(self._seen)
+        return len(self._done)
+
+    def was_done(self, sequence: int) -> bool:
+        """Whether the message was worked on before: for brokers that do not tell."""
+        return sequence in self._done
 
 
 @dataclass
