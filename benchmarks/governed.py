@@ -130,12 +130,9 @@ def simulate_simpy(workload: Workload, messages: int, rng: random.Random) -> Kep
     return Kept(times_s=times_s, deliveries=len(times_s) + counts["given up"], counts=dict(counts))
 
 
-def simulate_edasim(workload: Workload, messages: int, seed: int, log: str) -> eda.Run:
-    """A client with protections, and a server whose errors a SimPy process turns up and down."""
-    sim = eda.Simulation(seed=seed, log=log)
-    service_time = eda.times.Exponential(mean_s=SERVICE_S)
-    server = Server("api", sim=sim, service_time=service_time, workers=WORKERS, room=ROOM, error_ratio=CALM_ERRORS)
-    protections = Protections(
+def protections() -> Protections:
+    """The same policies in edasim's words."""
+    return Protections(
         limiter=TokenBucket(rate_per_s=TOKENS_PER_S, burst=BURST),
         breaker=CircuitBreaker(
             window_size=WINDOW,
@@ -150,7 +147,14 @@ def simulate_edasim(workload: Workload, messages: int, seed: int, log: str) -> e
             retry_on=["error", "overloaded", "not permitted"],
         ),
     )
-    client = Client("shop", of=server, protections=protections)
+
+
+def simulate_edasim(workload: Workload, messages: int, seed: int, log: str) -> eda.Run:
+    """A client with protections, and a server whose errors a SimPy process turns up and down."""
+    sim = eda.Simulation(seed=seed, log=log)
+    service_time = eda.times.Exponential(mean_s=SERVICE_S)
+    server = Server("api", sim=sim, service_time=service_time, workers=WORKERS, room=ROOM, error_ratio=CALM_ERRORS)
+    client = Client("shop", of=server, protections=protections())
     eda.Source("users", load=eda.load.Poisson(rate_per_s=workload.arrival_per_s).first(messages), to=client)
 
     def weather() -> Process:

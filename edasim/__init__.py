@@ -28,6 +28,7 @@ _ROOMS = {
     "events": "events",
     "experiments": "experiments",
     "failures": "failures",
+    "governance": "governance",
     "labs": "labs",
     "load": "services.load",
     "network": "network",
@@ -39,7 +40,10 @@ _ROOMS = {
     "viz": "viz",
 }
 
-__all__ = [*_HOMES, *_ROOMS]
+_UNLISTED = {"network"}
+"""Rooms that few programs name: reachable like the others, but not among the names that the root advertises."""
+
+__all__ = [*_HOMES, *(room for room in _ROOMS if room not in _UNLISTED)]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ from .panels import GREY, ROW, panel, pinned_line
 from .spread import Metric
 
 BROKERS = ("RabbitMQ", "Kafka", "ActiveMQ", "JetStream", "core NATS", "memory bus")
-TOGETHER_PER_S, PHASE_S = 200.0, 3.0
+TOGETHER_PER_S, PHASE_S, AT_ONCE_S = 200.0, 3.0, 0.0005
 UNBOUNDED = ("core NATS", "memory bus")
 COMMON = "It has no such bound, so “held” changes nothing."
 
@@ -103,8 +103,9 @@ def in_words(model: Model) -> str:
     idle = idle_consumers(model)
     said = f"{setting}: lost {books.lost}, done twice {books.twice}, more than 10 s late {books.late}."
     if books.again:
-        delay = f"{1000 * books.first_s:.0f} ms" if books.first_s < 0.1 else f"{books.first_s:.1f} s"
-        said += f" The first came back after {delay}, {books.again} in all, to {', '.join(books.takers)}."
+        delay = f"after {1000 * books.first_s:.0f} ms" if books.first_s < 0.1 else f"after {books.first_s:.1f} s"
+        delay = "at once" if books.first_s < AT_ONCE_S else delay
+        said += f" The first came back {delay}, {books.again} in all, to {', '.join(books.takers)}."
     else:
         said += " Nothing was handed out again."
     if values["broker"] in UNBOUNDED:

@@ -31,6 +31,7 @@ from ..viz.chart import Axis
 from ..viz.svg import document, label, say
 from .controls import Choice, Slider
 from .lab import Lab, Values
+from .panels import pinned_line
 from .spread import Metric
 
 SIGN_UPS_UNTIL_S, SHOWN_UNTIL_S, LONGEST_S, DOWN_S = 10.0, 15.0, 60.0, 2.0
@@ -115,7 +116,7 @@ def picture(model: Model, pinned: Model | None) -> Picture:
     alt = f"Registration over time: {setting(model)}"
     text = [f"{alt}.", *books, *(_course(row, until_s) for row in model.levels)]
     if pinned is not None:
-        text.append(f"Pinned, in grey: {setting(pinned)}. {' '.join(book_lines(pinned))}")
+        text.append(pinned_line(setting(pinned), " ".join(book_lines(pinned))))
     height = ground + 18 * len(books) + 8
     return Picture(svg=document(WIDTH, height, parts, alt), alt=alt, text="\n".join(text))
 

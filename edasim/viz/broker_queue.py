@@ -16,7 +16,7 @@ import numpy as np
 from .. import checks
 from ..errors import ConfigurationError, UnknownNameError
 from ..kernel import Run
-from ..kernel.runlog import DONE, DROPPED, running_number
+from ..kernel.runlog import CRASHED, DONE, DROPPED, FAILED, REQUEUED, running_number
 from . import palette
 from .picture import Picture
 from .svg import STAMP, document, fit, label, rect
@@ -25,6 +25,8 @@ WIDTH, PER_ROW, MOST_ROWS, MOST_HELD = 720.0, 8, 5, 20
 CELL, TALL, PITCH, TOP = 24.0, 17.0, 30.0, 66.0
 QUEUE_LEFT, HELD_LEFT = 14.0, 306.0
 CELL_HELD = 19.5
+OPEN_STILL = (CRASHED, FAILED, REQUEUED)
+"""Outcomes of a delivery after which its message is still to be done."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,17 @@ class Held:
 
 @dataclass(frozen=True)
 class QueueState:
-    """A queue at an instant; messages by their publisher's running number, `again` are those handed out before."""
+    """A queue at an instant; messages by their publisher's running number, `again` are those handed out before.
+
+    `unheard` were held by a consumer that is dead, and the broker does not know it yet; neither ready nor held.
+    """
 
     at_s: float
     name: str
     ready: tuple[int, ...]
     held: tuple[Held, ...]
     again: frozenset[int]
+    unheard: int
     done: int
     lost: int
 
@@ -80,12 +86,15 @@ def queue_at(run: Run, at_s: float | None = None, of: str | None = None) -> Queu
         in_work, ahead = there.rows(mine & sent & working), there.rows(mine & sent & ~working)
         held.append(Held(name, _numbers(in_work), _numbers(ahead), _is_down(run, name, instant_s)))
     finished = here.rows(here.finished_s <= instant_s)
+    settled = finished.number[~np.isin(finished.outcome, OPEN_STILL)]
+    known = np.unique(here.number[here.enqueued_s <= instant_s])
     return QueueState(
         at_s=instant_s,
         name=run.lanes[lane].group or run.lanes[lane].destination,
         ready=_numbers(there.rows(~sent)),
         held=tuple(held),
         again=frozenset(_numbers(there.rows(there.attempt > 1))),
+        unheard=int((~np.isin(known, np.concatenate([settled, there.number]))).sum()),
         done=len(np.unique(finished.number[finished.outcome == DONE])),
         lost=int((finished.outcome == DROPPED).sum()),
     )
@@ -138,7 +147,9 @@ def draw_queue(state: QueueState, *, note: str = "") -> Picture:
     parts = [f"<defs>{definitions}</defs>", *_legend(state), *_ready(state)]
     for place, held in enumerate(state.held):
         parts += _consumer(held, state.again, TOP + place * PITCH)
-    height = TOP + max(MOST_ROWS * (TALL + 4) + 24, len(state.held) * PITCH) + 14
+    height = TOP + max(MOST_ROWS * (TALL + 4) + 24, len(state.held) * PITCH + 20) + 14
+    if state.unheard:
+        parts.append(label(HELD_LEFT - 3, TOP + len(state.held) * PITCH + 8, unheard_words(state), size=11.5))
     alt = (
         f"Queue of {state.name} at {state.at_s:.3f} s: {len(state.ready)} ready, "
         f"{sum(len(each.in_work) + len(each.ahead) for each in state.held)} unacknowledged"
@@ -146,8 +157,15 @@ def draw_queue(state: QueueState, *, note: str = "") -> Picture:
     head = f" The first: {_listed(state.ready)}." if state.ready else ""
     back = f" Handed out before: {_listed(sorted(state.again))}." if state.again else ""
     text = [f"{alt}. Done {state.done}, lost {state.lost}.{head}{back}", *(f"{each.words}." for each in state.held)]
+    text += [f"{unheard_words(state)}."] if state.unheard else []
     text += [note] if note else []
     return Picture(svg=document(WIDTH, height, parts, alt), alt=alt, text="\n".join(text))
+
+
+def unheard_words(state: QueueState) -> str:
+    """What lies with a dead consumer, for all that the broker knows."""
+    lie = "1 lies" if state.unheard == 1 else f"{state.unheard} lie"
+    return f"{lie} with a dead consumer, and the broker still waits for the acknowledgement"
 
 
 def _cell(number: int, x: float, y: float, fill: str, again: frozenset[int], wide: float = CELL) -> str:

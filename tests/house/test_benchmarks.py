@@ -3,26 +3,34 @@
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
 from random import Random
 
 import pytest
+from simpy import Environment
 
 import edasim as eda
-from benchmarks import heap_loop, idiomatic, plane, report, rounds
+from benchmarks import governed, heap_loop, idiomatic, peers, plane, plane_log, report, rounds
 from benchmarks.workloads import (
+    KEYS,
     MEAN_UP_S,
+    MEMBER_LOAD,
     REPAIR_S,
     SERVICE_S,
     W1,
+    W3,
     W4,
+    W5,
     WORKLOADS,
     Kept,
     Workload,
     mean_response_with_repairs_s,
+    member_rates_per_s,
 )
+from edasim.kernel import Run
 
 pytestmark = pytest.mark.long
 
@@ -71,7 +79,10 @@ class Scripted(Random):
         return next(self._left[lambd])
 
 
-@pytest.fixture(params=WORKLOADS.values(), ids=WORKLOADS)
+QUEUES = {name: one for name, one in WORKLOADS.items() if not (one.groups or one.is_governed)}
+
+
+@pytest.fixture(params=QUEUES.values(), ids=QUEUES)
 def workload(request) -> Workload:
     return request.param
 
@@ -99,6 +110,116 @@ def test_metrics_only_gives_the_mean_of_the_full_log(workload):
     full, metrics = script.edasim(workload, "full"), script.edasim(workload, "metrics")
     assert metrics.times_s == pytest.approx([statistics.fmean(full.times_s)])
     assert (metrics.deliveries, metrics.interruptions) == (full.deliveries, full.interruptions)
+
+
+class LogScript(Random):
+    """Answers the SimPy program of W3 from a script: gaps and services by their means, and keys."""
+
+    def __init__(self):
+        super().__init__()
+        rng = Random(3)
+        shares = [rate for members in W3.groups for rate in member_rates_per_s(W3, members)]
+        means_s = [1.0 / W3.arrival_per_s, *(MEMBER_LOAD / rate for rate in shares)]
+        self.times_s = {f"{mean_s:.9g}": [rng.expovariate(1.0 / mean_s) for _ in range(MESSAGES)] for mean_s in means_s}
+        self.keys = [rng.randrange(KEYS) for _ in range(MESSAGES)]
+        self._left = {mean: iter(times_s) for mean, times_s in self.times_s.items()}
+        self._next_key = iter(self.keys).__next__
+
+    def expovariate(self, lambd: float = 1.0) -> float:
+        return next(self._left[f"{1.0 / lambd:.9g}"])
+
+    def choices(self, *_given, **_named) -> list[int]:
+        return [self._next_key()]
+
+    def edasim(self, log: str) -> Run:
+        load = eda.load.Trace(times_s=list(accumulate(self.times_s[f"{1.0 / W3.arrival_per_s:.9g}"])))
+
+        def service_time(mean_s: float) -> eda.times.Trace:
+            return eda.times.Trace(values_s=self.times_s[f"{mean_s:.9g}"])
+
+        sim = eda.Simulation(seed=1, log=log)
+        return plane_log.simulate(W3, MESSAGES, sim, load, service_time, iter(self.keys).__next__)
+
+
+def test_both_programs_of_the_log_keep_the_same_times_in_the_order_of_the_offsets():
+    script = LogScript()
+    simpy, full = idiomatic.simulate(W3, MESSAGES, script), plane_log.kept(W3, script.edasim("full"))
+    metrics = plane_log.kept(W3, script.edasim("metrics"))
+    assert sorted(full.times_s) == pytest.approx(sorted(simpy.times_s), abs=1e-9)
+    assert {kept.deliveries for kept in (simpy, full, metrics)} == {3 * MESSAGES}
+    assert {kept.out_of_order for kept in (simpy, full, metrics)} == {0}
+    assert metrics.times_s == pytest.approx([statistics.fmean(full.times_s)])
+
+
+def test_a_delivery_out_of_order_and_one_that_is_missing_are_seen():
+    run = LogScript().edasim("full")
+    placements = run.log.placements
+    swapped = dict(placements[run.deliveries.lane[0]]())
+    numbers = list(swapped)
+    assert plane_log.out_of_order(run) == 0
+    numbers[0], numbers[1] = numbers[1], numbers[0]
+    placements[run.deliveries.lane[0]] = lambda: {number: swapped[number] for number in numbers}
+    assert plane_log.out_of_order(run) >= 2
+    placements[run.deliveries.lane[0]] = lambda: swapped | {10**6: swapped[numbers[0]]}
+    assert plane_log.out_of_order(run) == 1
+
+
+def test_the_log_has_the_mean_of_its_queues():
+    for members in W3.groups:
+        rates = member_rates_per_s(W3, members)
+        mean_s = sum(rate * eda.theory.mm1(rate, rate / MEMBER_LOAD).mean_response_s for rate in rates) / sum(rates)
+        assert mean_s == pytest.approx(members * MEMBER_LOAD / (1.0 - MEMBER_LOAD) / W3.arrival_per_s)
+
+
+def test_both_breakers_and_both_buckets_of_w5_decide_alike():
+    rng, env = Random(5), Environment()
+    breaker, bucket = governed.Breaker(env), governed.Bucket(env)
+    protections = governed.protections()
+    other, tokens = protections.breaker.start(0.0), protections.limiter.start(0.0)
+    answers = set()
+    for step in range(4000):
+        env.run(until=env.now + rng.expovariate(200.0) + 1e-9)
+        taken = bucket.take(), breaker.allows()
+        assert taken == (tokens.allow(env.now), other.allow(env.now)), step
+        answers.add(taken)
+        if taken[1]:
+            failed = rng.random() < governed.error_ratio(env.now * 3)
+            breaker.hear(failed)
+            other.record(env.now, not failed)
+    assert {allowed for _, allowed in answers} == {True, False}
+
+
+def of_w5(program: str, seed: int) -> rounds.Timed:
+    """35 s with one storm in them."""
+    simulate, keep = rounds.PROGRAMS[program]
+    kept = keep(W5, simulate(W5, 7000, seed))
+    mean_s = statistics.fmean(kept.times_s)
+    return a_round(program, seed, 1.0, mean_s=mean_s, deliveries=kept.deliveries, counts=kept.counts)
+
+
+def test_both_programs_of_w5_count_the_same_over_six_seeds():
+    """False alarms: 7 comparisons at |z| > 4.59 with about 10 degrees of freedom, 0.7 % in all; the seeds are fixed."""
+    programs = (rounds.SIMPY, rounds.METRICS)
+    found = rounds.Rounds(W5, 7000, {name: [of_w5(name, seed) for seed in range(1, 7)] for name in programs})
+    each = [one for of_one in found.by_program.values() for one in of_one]
+    assert {one.deliveries for one in each} == {7000}
+    assert all(one.counts["circuit breaker"] > 0 < one.counts["rate limiter"] for one in each)
+    zs = {**report.count_zs(found, rounds.METRICS), "mean": report.z_of(found, rounds.METRICS)}
+    assert {name: z for name, z in zs.items() if abs(z) > 4.59} == {}
+
+
+def test_the_answers_of_w5_are_what_was_neither_refused_nor_failed():
+    simpy = governed.simulate_simpy(W5, 7000, Random(1))
+    full = governed.kept(W5, governed.simulate_edasim(W5, 7000, 1, "full"))
+    for kept in (simpy, full):
+        counts = Counter(kept.counts)
+        bad = counts["rate limiter"] + counts["circuit breaker"] + counts["overloaded"] + counts["errors"]
+        assert len(kept.times_s) == counts["attempts"] - bad == 7000 - counts["given up"]
+
+
+def test_other_simulators_that_are_not_installed_are_left_out():
+    assert set(peers.installed()) <= {peers.CIW, peers.SALABIM}
+    assert [name for name, one in WORKLOADS.items() if peers.can_run(one)] == ["W1", "W2"]
 
 
 def test_a_server_that_never_fails_is_an_ordinary_queue():

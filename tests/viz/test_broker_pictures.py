@@ -64,14 +64,22 @@ class TestQueue:
         assert "Handed out before: 4, 6, 8." in after.text
         ET.fromstring(after.svg)
 
-    def test_every_message_is_at_one_place(self):
-        run = OneBroker(broker=SIX["RabbitMQ"]).run(seed=4)
+    @pytest.mark.parametrize("name", ["memory bus", "RabbitMQ", "ActiveMQ", "JetStream", "core NATS"])
+    def test_every_message_is_at_one_place(self, name):
+        run = OneBroker(broker=SIX[name], messages=400, crash_s=1.0).run(seed=4)
         published_s = np.unique(run.deliveries.published_s)
-        for at_s in np.linspace(10.2, 15.0, 9).tolist():
+        for at_s in np.linspace(10.2, 14.0, 9).tolist():
             state = broker_queue.queue_at(run, at_s)
             there = len(state.ready) + sum(len(each.in_work) + len(each.ahead) for each in state.held)
-            assert there + state.done == int((published_s <= at_s).sum())
-            assert all(len(each.in_work) + len(each.ahead) <= 20 for each in state.held)
+            assert there + state.unheard + state.done + state.lost == int((published_s <= at_s).sum())
+            assert name == "core NATS" or all(len(each.in_work) + len(each.ahead) <= 20 for each in state.held)
+
+    def test_what_jetstream_waits_for_after_a_death_is_neither_ready_nor_held(self):
+        run = OneBroker(broker=SIX["JetStream"], messages=400, crash_s=1.0).run(seed=4)
+        state, later = (broker_queue.queue_at(run, at_s) for at_s in (20.0, run.ended_s))
+        again = int((run.deliveries.attempt > 1).sum())
+        assert (state.unheard, state.done, later.unheard, later.done) == (again, 400 - again, 0, 400)
+        assert "with a dead consumer, and the broker still waits" in viz.broker_queue_svg(run, 20.0).text
 
     def test_more_than_fits_is_counted(self):
         drawn = viz.broker_inside_svg(OneBroker(broker=SIX["core NATS"], rate_per_s=800).run(seed=1), 11.0)
@@ -119,6 +127,22 @@ class TestPartitions:
         topic.group("g", auto_offset_reset="earliest")
         sim.run(until_s=1.0)
         assert "g: nothing committed, read up to 0, lag 1, nobody reads it" in viz.partitions_svg(topic).text
+
+    def test_each_group_has_a_bar_and_a_lag_of_its_own(self):
+        sim = eda.Simulation()
+        topic = Kafka(partitions=1, initial_rebalance_delay_s=0.0, commit="after_each").start(sim).topic("t")
+        service_time = eda.times.Constant(value_s=1.0)
+        eda.Service("quick", of=topic.group("quick"))
+        eda.Service("slow", of=topic.group("slow"), service_time=service_time)
+        eda.Source("src", load=eda.load.Constant(rate_per_s=2.0).first(20), to=topic)
+        sim.run(until_s=5.25)
+        (partition,) = partitions.partitions_of(topic)
+        quick, slow = partition.readings
+        assert (partition.end, quick.committed, quick.lag) == (10, 10, 0)
+        assert (slow.committed, slow.position, slow.lag) == (4, 5, 6)
+        drawn = viz.partitions_svg(topic)
+        assert "lag 6 · slow/0" in drawn.svg
+        assert slow.words == "slow: committed 4, read up to 5, lag 6, by slow/0"
 
     def test_what_is_no_topic_is_refused(self):
         with pytest.raises(ConfigurationError, match="give a topic of a running Kafka"):
