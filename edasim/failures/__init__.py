@@ -9,7 +9,7 @@ from .faults import Crash, RandomCrashes, Restart, ZoneOutage
 from .findings import Finding, Findings, Moment, Verdict
 from .link_faults import DelayMessages, Direction, DuplicateMessages, LoseMessages, Partition, ReorderMessages
 from .measures import availability, blast_radius, drain_s, goodput_per_s, throughput_per_s
-from .node_faults import Pause, Slow, WrongClock
+from .node_faults import MemoryLimit, Pause, Slow, WrongClock
 from .oracle import check, require_checkable
 from .part_faults import BrokerCrash, BrokerCutOff, ServerErrors, StoreFull
 from .plan import Fault, check_faults, install, require_possible
@@ -31,11 +31,11 @@ from .when import StepKind, When, WhenFact
 
 __all__ = [
     "BrokerCrash", "BrokerCutOff", "Cell", "Crash", "CrashPoints", "DelayMessages", "Direction",
-    "DuplicateMessages", "Fault", "FencedStore", "Finding", "Findings", "Leadership", "LoseMessages", "Moment",
-    "Outcome", "Partition", "Pause", "PlainStore", "Promise", "RandomCrashes", "ReorderMessages", "Restart",
-    "ServerErrors", "Shrunk", "Slow", "StepKind", "StoreFull", "Verdict", "When", "WhenFact", "WrongClock",
-    "ZoneOutage", "at_least_once", "at_most_once", "at_the_end", "availability", "blast_radius", "check",
-    "check_faults", "check_promises", "conserves", "crash_points", "drain_s", "drawn_faults", "eventually",
+    "DuplicateMessages", "Fault", "FencedStore", "Finding", "Findings", "Leadership", "LoseMessages", "MemoryLimit",
+    "Moment", "Outcome", "Partition", "Pause", "PlainStore", "Promise", "RandomCrashes", "ReorderMessages",
+    "Restart", "ServerErrors", "Shrunk", "Slow", "StepKind", "StoreFull", "Verdict", "When", "WhenFact",
+    "WrongClock", "ZoneOutage", "at_least_once", "at_most_once", "at_the_end", "availability", "blast_radius",
+    "check", "check_faults", "check_promises", "conserves", "crash_points", "drain_s", "drawn_faults", "eventually",
     "exactly_once", "goodput_per_s", "install", "no", "order_by", "require_checkable", "require_possible", "shrink",
     "smallest", "throughput_per_s",
 ]  # fmt: skip

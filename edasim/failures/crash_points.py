@@ -24,7 +24,7 @@ from ..kernel import Simulation
 from .findings import Findings
 from .oracle import check, require_checkable
 from .promises import Promise, check_promises
-from .steps import CrashPoint, crash_at, note_steps
+from .steps import CrashPoint, crash_at, note_steps, of_broker
 
 if TYPE_CHECKING:
     import pandas
@@ -168,9 +168,9 @@ def crash_points(
     """What a crash at every step of a story does; one column, or one per variant if `scenario` is a dictionary of them.
 
     `scenario` is one without faults whose story is short: a few messages. `promises` are the scenario's own, if left
-    out. `nodes` are names of nodes or services (all, if left out), `down_s` how long each stays down. With `pairs` that
-    many pairs of crashes are tried as well, spread evenly over all. `apply` is `map`, or something like it that uses
-    several processes.
+    out. `nodes` are names of nodes or services (all nodes, if left out), `down_s` how long each stays down. With
+    `pairs` that many pairs of crashes are tried as well, spread evenly over all. `apply` is `map`, or something like it
+    that uses several processes.
 
     Raises `ConfigurationError` if there is no promise or no step, `UnknownNameError` for nodes that do not exist.
 
@@ -208,15 +208,17 @@ def steps_of(
     sim = Simulation(seed=seed)
     kept = scenario.build(sim)
     known = {name for node in sim.nodes.values() for name in (node.name, node.service.name)}
+    brokers = [name for name, part in sim.parts.items() if hasattr(part, "capabilities")]
     for name in nodes or ():
-        if name not in known:
-            raise UnknownNameError("node or service", name, sorted(known))
-
-    def wanted(name: str) -> bool:
-        return nodes is None or name in nodes or sim.nodes[name].service.name in nodes
-
-    points = note_steps(sim, wanted)
+        if name not in known and name not in brokers:
+            raise UnknownNameError("node, service or broker", name, [*sorted(known), *brokers])
+    every = note_steps(sim)
     sim.run(until_s=until_s, scenario=scenario, kept=kept)
+    points = [
+        point for point in every if nodes is None or point.node in nodes or sim.nodes[point.node].service.name in nodes
+    ]
+    for name in brokers:
+        points += of_broker(name, every) if name in (nodes or ()) else []
     if not points:
         raise ConfigurationError(
             "no step was taken, so there is nowhere to crash",

@@ -1,8 +1,9 @@
-"""Nodes that work, but not well: paused, slow, or with a wrong clock.
+"""Nodes that work, but not well: paused, slow, with a wrong clock, or with little memory.
 
 A pause is what a long garbage collection or a stopped virtual machine does: nothing happens, nothing is lost, and the
 node does not know that time went by. A slow node is a gray failure (RP-04): it answers its probe and keeps its callers
-waiting. A wrong clock matters only to code that asks it. Left out: a broker that gives a paused node up.
+waiting. A wrong clock matters only to code that asks it. Left out: heartbeats that stop by themselves in a pause; say
+after how long a broker gives the node up.
 """
 
 from __future__ import annotations
@@ -23,15 +24,29 @@ def _any_number(field: str, value: Any) -> float:
 
 @checks.configuration
 class Pause:
-    """`node` (or all nodes of a service) stands still from `at_s` on for `for_s` seconds, and then goes on."""
+    """`node` (or all nodes of a service) stands still from `at_s` on for `for_s` seconds, and then goes on.
+
+    A broker that hears nothing of it for `given_up_after_s` (None: that never happens) takes back what it held and
+    gives it to others. When it goes on, a generator handler finishes what it had begun, as if nobody else had (a
+    zombie).
+    """
 
     node: str = checks.text()
     at_s: float = checks.non_negative()
     for_s: float = checks.positive()
+    given_up_after_s: float | None = checks.optional(checks.check_positive, default=None)
 
     def install(self, sim: Simulation) -> None:
         """Schedules begin and end."""
-        schedule(sim, self, lambda node: node.pause(), lambda node: node.resume(), needs="pause")
+
+        def go_on(node: Any) -> None:
+            node.resume()
+            node.reconnect()
+
+        schedule(sim, self, lambda node: node.pause(), go_on, needs="pause")
+        if self.given_up_after_s is not None and self.given_up_after_s < self.for_s:
+            for node in nodes_called(sim, self.node):
+                sim.at(self.at_s + self.given_up_after_s, node.cut_off)
 
     def plans(self, sim: Simulation) -> Iterable[Plan]:
         """Paused, from when to when."""
@@ -95,6 +110,41 @@ class WrongClock:
         """In plain words."""
         drift = f" and gains {self.drift_ratio:g} s per second" if self.drift_ratio else ""
         return f"the clock of {self.node} is {self.offset_s:+g} s off{drift} {told_spell(self.at_s, self.for_s)}"
+
+
+@checks.configuration
+class MemoryLimit:
+    """`node` is killed when its handlers remember (`context.remember`) more than `limit_bytes`, from `at_s` on.
+
+    It is back `down_s` later with empty memory. After `for_s` seconds (None: never) there is no limit any more.
+    """
+
+    node: str = checks.text()
+    limit_bytes: int = checks.at_least(1)
+    down_s: float = checks.positive()
+    at_s: float = checks.non_negative(default=0.0)
+    for_s: float | None = checks.optional(checks.check_positive, default=None)
+
+    def install(self, sim: Simulation) -> None:
+        """Schedules begin and end."""
+
+        def begin(node: Any) -> None:
+            node.limit_bytes, node.back_after_s = self.limit_bytes, self.down_s
+            node.hold(0)
+
+        def end(node: Any) -> None:
+            node.limit_bytes = None
+
+        schedule(sim, self, begin, end, needs="hold")
+
+    def plans(self, sim: Simulation) -> Iterable[Plan]:
+        """A limit, from when to when."""
+        return plans_of(sim, self, "memory limit")
+
+    def describe(self) -> str:
+        """In plain words."""
+        when = told_spell(self.at_s, self.for_s)
+        return f"{self.node} is killed at more than {self.limit_bytes:,} bytes {when}, and back {self.down_s:g} s later"
 
 
 def plans_of(sim: Simulation, fault: Any, what: str) -> list[Plan]:

@@ -7,7 +7,7 @@ Between two steps of a node nothing of it changes outside, so a crash after each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from ..kernel import Simulation
 from .blame import FAULT
 from .faults import bring_back, take_down
+from .part_faults import BrokerCrash
 from .when import StepKind, listen_to_steps
 
 AFTERWARDS_S = 1e-6
@@ -26,6 +27,7 @@ class CrashPoint:
     """A crash of `node` right after its step number `place` (from 0) of a story: what it did last, and when.
 
     At an acknowledgement it may crash before it or after it; before it, the work is done and the broker does not know.
+    Where it is a broker that crashes, `of` is the node whose step it was.
     """
 
     node: str
@@ -34,6 +36,7 @@ class CrashPoint:
     what: str
     at_s: float
     after: bool = True
+    of: str | None = None
 
     def __str__(self) -> str:
         return f"{self.node} {self.words}"
@@ -41,36 +44,48 @@ class CrashPoint:
     @property
     def words(self) -> str:
         """When it crashes, in words."""
+        who = self.of or "it"
         if self.kind == StepKind.ACKNOWLEDGE.value:
-            return f"{'after' if self.after else 'before'} it acknowledges {self.what}"
+            return f"{'after' if self.after else 'before'} {who} acknowledges {self.what}"
         doing = {"receive": "has received", "write": "has written", "publish": "has published"}.get(
             self.kind, self.kind
         )
-        return f"after it {doing} {self.what.replace('_', ' ')}"
+        return f"after {who} {doing} {self.what.replace('_', ' ')}"
 
 
-def note_steps(sim: Simulation, wanted: Callable[[str], bool]) -> list[CrashPoint]:
-    """A list that fills with the crash points of the nodes that are `wanted`, as the simulation runs."""
+def note_steps(sim: Simulation) -> list[CrashPoint]:
+    """A list that fills with the crash points of all nodes, as the simulation runs."""
     points: list[CrashPoint] = []
     counts: dict[str, int] = {}
 
     def note(node: Any, kind: str, what: str) -> bool:
-        if wanted(node.name):
-            place = counts[node.name] = counts.get(node.name, -1) + 1
-            now_s = float(sim.env.now)
-            if kind == StepKind.ACKNOWLEDGE.value:
-                points.append(CrashPoint(node.name, place, kind, what, now_s, after=False))
-            points.append(CrashPoint(node.name, place, kind, what, now_s))
+        place = counts[node.name] = counts.get(node.name, -1) + 1
+        now_s = float(sim.env.now)
+        if kind == StepKind.ACKNOWLEDGE.value:
+            points.append(CrashPoint(node.name, place, kind, what, now_s, after=False))
+        points.append(CrashPoint(node.name, place, kind, what, now_s))
         return False
 
     listen_to_steps(sim, note)
     return points
 
 
+def of_broker(broker: str, points: Sequence[CrashPoint]) -> list[CrashPoint]:
+    """Crash points of a broker: right after the last step of each instant at which nodes take steps."""
+    last = {point.at_s: point for point in points}
+    return [
+        CrashPoint(broker, place, point.kind, point.what, at_s, of=point.node)
+        for place, (at_s, point) in enumerate(last.items())
+    ]
+
+
 def crash_at(sim: Simulation, points: Sequence[CrashPoint], down_s: float) -> None:
     """The nodes crash at these points, and are back `down_s` later."""
     counts: dict[str, int] = {}
-    due = {(point.node, point.place): point for point in points}
+    due = {(point.node, point.place): point for point in points if point.of is None}
+    for point in points:
+        if point.of is not None:
+            BrokerCrash(broker=point.node, at_s=point.at_s + AFTERWARDS_S, down_s=down_s).install(sim)
 
     def listen(node: Any, kind: str, _what: str) -> bool:
         place = counts[node.name] = counts.get(node.name, -1) + 1

@@ -1,11 +1,14 @@
 """The crash-point matrix: which steps there are, what each crash does, on each broker, broken beside repaired."""
 
+import sys
+
 import pytest
 
 from edasim import ActiveMQ, Event, JetStream, Kafka, MemoryBus, RabbitMQ, experiments, failures, viz
 from edasim.checks import configuration
-from edasim.errors import ConfigurationError, UnknownNameError
+from edasim.errors import CapabilityError, ConfigurationError, UnknownNameError
 from edasim.failures import crash_points
+from edasim.failures.crash_points import judge
 from edasim.scenarios.base import Scenario
 from edasim.scenarios.registration import clockwork
 from edasim.services import Service, Source, load
@@ -109,6 +112,23 @@ def test_registration_the_repaired_variant_survives_every_crash_on_every_broker(
     assert lost == {"mail.welcome.requested", "mail_cached", "mail_sent"}
 
 
+@pytest.mark.long
+def test_a_broker_crashes_at_every_step_too_and_what_it_loses_is_its_own_rule():
+    found = crash_points(
+        {
+            "kafka": clockwork(broker=Kafka(name="broker"), sender="idempotent"),
+            "rabbitmq": clockwork(broker=RabbitMQ(name="broker"), sender="idempotent"),
+            "jetstream": clockwork(broker=JetStream(name="broker"), sender="idempotent"),
+        },
+        nodes=["broker"],
+        until_s=300.0,
+    )
+    assert "broker after mail/0 has written mail sent" in found.rows
+    assert [found.counts(variant) for variant in found.variants] == [{"survived": many} for many in (9, 8, 8)]
+    with pytest.raises(CapabilityError, match="memory cannot break"):
+        crash_points(clockwork(), nodes=["memory"])
+
+
 def test_the_matrix_is_a_table_a_text_and_a_picture():
     variants = {"plain": clockwork(), "idempotent": clockwork(sender="idempotent")}
     found = crash_points(variants, nodes=["mail/0"], pairs=3)
@@ -136,6 +156,23 @@ def test_worker_processes_give_the_same_matrix():
     assert [list(map(str, cell.findings)) for cell in here.cells] == [
         list(map(str, cell.findings)) for cell in there.cells
     ]
+
+
+def test_who_stops_a_matrix_keeps_what_is_done(monkeypatch):
+    tried = []
+
+    def impatient(task):
+        if len(tried) == 3:
+            raise KeyboardInterrupt
+        tried.append(task)
+        return judge(task)
+
+    monkeypatch.setattr(sys.modules["edasim.failures.crash_points"], "judge", impatient)
+    found = experiments.crash_points(clockwork(), nodes=["mail"])
+    assert len(found.cells) == 3
+    assert found.count("survived") == 3
+    with pytest.raises(KeyboardInterrupt):
+        experiments.crash_points(clockwork(), nodes=["mail"], workers=1)
 
 
 def test_matrices_that_cannot_be_made_are_refused():

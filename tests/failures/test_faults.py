@@ -27,6 +27,7 @@ from edasim.failures import (
     DelayMessages,
     DuplicateMessages,
     LoseMessages,
+    MemoryLimit,
     Partition,
     Pause,
     RandomCrashes,
@@ -105,6 +106,21 @@ def test_a_crash_ends_a_pause():
     assert ends(run) == [(0, "0", 0.6, "crashed"), (0, "0", 1.9, "done")]
 
 
+@pytest.mark.rule("RP-05")
+def test_a_node_that_is_given_up_in_its_pause_finishes_what_another_has_done_already():
+    pause = Pause(node="work/0", at_s=0.3, for_s=5.0, given_up_after_s=1.0)
+    run = story(pause, handler=two_steps, n=1, nodes=2)
+    assert facts(run) == [
+        *[(0.3, "fault"), (0.3, "node_paused"), (1.3, "node_cut_off"), (1.9, "half")],
+        *[(5.3, "node_resumed"), (5.3, "node_reconnected"), (5.3, "half")],
+    ]
+    assert ends(run) == [(0, "0", 1.3, "crashed"), (0, "1", 2.1, "done")]
+    (found,) = failures.check(run, [failures.exactly_once(to="work", effect="half")])
+    assert (found.verdict.value, found.fault.detail["fault"]) == ("duplicated", "Pause")
+    patient = Pause(node="work/0", at_s=0.3, for_s=5.0, given_up_after_s=9.0)
+    assert ends(story(patient, handler=two_steps, n=1, nodes=2)) == [(0, "0", 5.5, "done")]
+
+
 def test_a_slow_node_takes_longer_for_what_is_left_and_for_what_comes():
     run = story(Slow(node="work", factor=2.0, at_s=0.5, for_s=2.0), took_s=1.0, n=3)
     assert [end_s for _, _, end_s, _ in ends(run)] == [1.5, 3.0, 4.0]
@@ -118,6 +134,21 @@ def test_a_wrong_clock_is_seen_by_who_asks_it_and_drifts():
     fault = WrongClock(node="work", offset_s=-3.0, drift_ratio=0.5, at_s=1.0, for_s=2.0)
     run = story(fault, handler=two_steps, n=4)
     assert [fact.detail["clock"] for fact in run.fact_list if fact.kind == "half"] == [0.6, -1.1, 0.4, 3.6]
+
+
+def test_a_node_that_remembers_more_than_its_limit_is_killed_and_forgets():
+    def handler(_event, context):
+        context.remember(40)
+        context.fact("worked", held=context.node.held_bytes)
+
+    run = story(MemoryLimit(node="work", limit_bytes=100, down_s=0.5), handler=handler)
+    assert [fact.detail["held"] for fact in run.fact_list if fact.kind == "worked"] == [40, 80, 40, 80, 40]
+    assert facts(run, "out_of_memory", "node_restarted") == [
+        *[(2.1, "out_of_memory"), (2.6, "node_restarted"), (4.1, "out_of_memory"), (4.6, "node_restarted")]
+    ]
+    assert [outcome for *_, outcome in ends(run)] == ["done", "done", "crashed", "done", "done", "crashed", "done"]
+    late = story(MemoryLimit(node="work", limit_bytes=10, down_s=0.5, at_s=1.5, for_s=0.3), handler=handler)
+    assert facts(late, "out_of_memory") == [(1.5, "out_of_memory")]
 
 
 @pytest.mark.rule("RP-02")
@@ -343,6 +374,7 @@ def test_a_scenario_refuses_a_schedule_beyond_its_end():
 def test_faults_describe_themselves():
     every = [
         Crash(node="a", at_s=1.0), Restart(node="a", at_s=1.0), Pause(node="a", at_s=1.0, for_s=1.0),
+        MemoryLimit(node="a", limit_bytes=9, down_s=1.0),
         Slow(node="a", factor=2.0), WrongClock(node="a", offset_s=1.0, drift_ratio=0.1),
         ZoneOutage(zone="z", nodes="a", at_s=1.0, down_s=1.0), BrokerCrash(at_s=1.0, down_s=1.0, number=2),
         BrokerCutOff(number=1, at_s=1.0, for_s=1.0), StoreFull(store="s", at_s=1.0), ServerErrors(server="s"),
