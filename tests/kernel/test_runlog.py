@@ -8,7 +8,7 @@ import pytest
 from edasim import Event, MemoryBus, Service, Simulation, Source, load, times
 from edasim.errors import ConfigurationError, StateError
 from edasim.kernel import LogLevel
-from edasim.kernel.runlog import DONE, LONG_BUFFER, PUBLISHER_BITS, ROW, RunLog, pack_row, running_number
+from edasim.kernel.runlog import DONE, LONG_BRIEF, LONG_BUFFER, PUBLISHER_BITS, ROW, RunLog, pack_row, running_number
 
 
 def log_of(level=LogLevel.FULL, max_rows=1000, one_in=10):
@@ -242,3 +242,21 @@ def test_rows_that_were_not_kept_are_asked_for_in_vain_and_the_error_says_why():
         assert (caught.value.field, caught.value.value) == ("Simulation.log", "metrics")
         assert 'log="full"' in caught.value.remedy
     assert len(run.deliveries) == 0
+
+
+def test_a_chore_leaves_the_times_of_a_consumer_until_there_are_enough():
+    log = RunLog(LogLevel.METRICS, max_rows=10, one_in=1)
+    endpoint = log.endpoint(log.lane("memory", "work", "work"), "shop/0")
+    brief = log.brief(endpoint)
+    assert brief is not None
+    brief.waits_s.extend([0.25, 0.5])
+    brief.services_s.extend([1.0, 2.0])
+    log.empty_buffers()
+    assert (log.metrics.rows, brief.waits_s) == (0, [0.25, 0.5])
+    log.flush()
+    assert (log.metrics.rows, brief.waits_s) == (2, [])
+    assert log.metrics.by_endpoint[endpoint].waits.total_s == 0.75
+    brief.waits_s.extend([0.0] * LONG_BRIEF)
+    brief.services_s.extend([1.0] * LONG_BRIEF)
+    log.empty_buffers()
+    assert (log.metrics.rows, brief.services_s) == (2 + LONG_BRIEF, [])

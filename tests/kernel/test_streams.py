@@ -133,3 +133,29 @@ def test_streams_of_neighbouring_names_and_seeds_are_uncorrelated():
     rows = [Streams(seed).generator(f"service/{k}").random(count) for seed in (0, 1) for k in range(5)]
     correlations = np.corrcoef(rows)[np.triu_indices(10, k=1)]
     assert np.abs(correlations).max() * np.sqrt(count) < 5.18
+
+
+def test_the_numbers_of_a_draw_are_its_own_iterator_or_made_from_it():
+    numbers = iter([1.0, 2.0])
+    assert streams.numbers_of(numbers.__next__) is numbers
+    counted = itertools.count()
+    made = streams.numbers_of(lambda: float(next(counted)))
+    assert [next(made), next(made), next(counted)] == [0.0, 1.0, 2]
+
+
+def test_another_method_of_an_iterator_is_not_taken_for_its_next():
+    class Doubling:
+        def __init__(self):
+            self.n = 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.n += 1
+            return self.n
+
+        def doubled(self):
+            return 2 * next(self)
+
+    assert [next(streams.numbers_of(draw)) for draw in (Doubling().doubled, Doubling().__next__)] == [2, 1]
