@@ -7,7 +7,8 @@ RetryBudget (each fresh request deposits a share of a retry that is worth `ttl_s
 + its ratio (GV-21).
 
 All three started states are used alike: `request` when a fresh request begins, `allow` when a retry is wanted, `done`
-when an attempt ended. Left out: budgets shared over several clients.
+when an attempt ended, `release` instead when that says nothing about the callee (the client itself refused it). Left
+out: budgets shared over several clients.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ class BudgetState(Protocol):
 
     def done(self, now_s: float, ok: bool, retried: bool = False) -> None:
         """An attempt ended, well or not; `retried` says that it was allowed as a retry."""
+
+    def release(self, now_s: float, retried: bool = False) -> None:
+        """An attempt ended that says nothing about the callee: it was not sent, or cannot be retried."""
 
 
 @checks.configuration
@@ -80,6 +84,10 @@ class ActiveRetries:
         """An attempt is no longer under way."""
         self.active -= 1
         self.retries -= retried
+
+    def release(self, now_s: float, retried: bool = False) -> None:
+        """An attempt is no longer under way, whatever came of it."""
+        self.done(now_s, ok=False, retried=retried)
 
 
 @checks.configuration
@@ -131,6 +139,9 @@ class Throttle:
         """Tokens rise or fall."""
         milli = self._milli + self._milli_ratio if ok else self._milli - 1000
         self._milli = max(0, min(self._max_milli, milli))
+
+    def release(self, now_s: float, retried: bool = False) -> None:
+        """What says nothing about the callee costs no token (A6)."""
 
 
 @checks.configuration
@@ -187,6 +198,9 @@ class Deposits:
 
     def done(self, now_s: float, ok: bool, retried: bool = False) -> None:
         """How attempts end does not matter here."""
+
+    def release(self, now_s: float, retried: bool = False) -> None:
+        """Nor does this."""
 
 
 Budget: TypeAlias = ShareOfActive | RetryThrottle | ShareOfFresh
