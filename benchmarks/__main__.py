@@ -23,7 +23,9 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="rounds per workload (9)")
     parser.add_argument("--messages", type=int, default=200_000, help="messages per run (200000)")
-    parser.add_argument("--ten-million", action="store_true", help="also time ten million messages, metrics only")
+    parser.add_argument(
+        "--ten-million", action="store_true", help="measure ten million messages alone; renews that section"
+    )
     parser.add_argument("--only", choices=WORKLOADS, help="one workload alone; writes nothing")
     parser.add_argument("--quick", action="store_true", help="tiny runs, to see that all works; writes nothing")
     asked = parser.parse_args(given)
@@ -32,17 +34,14 @@ def arguments(given: list[str]) -> argparse.Namespace:
     return asked
 
 
-def costs_of_edasim(short: int, rounds: int, *, to_100: bool) -> list[Target]:
-    """Targets on time at length and on memory; `short` messages against ten times as many (and a hundred times)."""
+def costs_of_edasim(short: int, rounds: int) -> list[Target]:
+    """Targets on time at length and on memory; `short` messages against ten times as many."""
     thousand = f"{short:,}"
     at_length = f"W1: cost per message at {short * 10:,}, at {thousand} = 1"
     found = [
         Target(at_length, "metrics only", 1.1, False, costs.length_ratios("metrics", short, 10, rounds), "x"),
         Target(at_length, "full log", 1.15, False, costs.length_ratios("full", short, 10, rounds), "x"),
     ]
-    if to_100:
-        very_long = f"W1: cost per message at {short * 100:,}, at {thousand} = 1"
-        found.append(Target(very_long, "metrics only", 1.1, False, costs.length_ratios("metrics", short, 100, 1), "x"))
     share = costs.float_column_share()
     bounded, row = (costs.bytes_per_message(log, short, 10) for log in ("metrics", "full"))
     peak = f"W1: peak memory per message, from {thousand} to {short * 10:,}"
@@ -54,11 +53,11 @@ def costs_of_edasim(short: int, rounds: int, *, to_100: bool) -> list[Target]:
     return found
 
 
-def first_use(short: int) -> tuple[list[Target], list[tuple[str, str]]]:
+def first_use(short: int, repeats: int) -> tuple[list[Target], list[tuple[str, str]]]:
     """What a user waits for: the picture after a slider's move, the import, the columns of the table."""
     picture_ms = [seconds * 1e3 for seconds in measure(costs.picture_s, messages=3000)]
     import_ms, use_ms, bare_ms = (
-        costs.interpreter_s(code) * 1e3 for code in (costs.IMPORT, costs.FIRST_USE, costs.BARE)
+        costs.interpreter_s(code, repeats) * 1e3 for code in (costs.IMPORT, costs.FIRST_USE, costs.BARE)
     )
     columns_us = statistics.median(measure(costs.columns_s, messages=short)) * 1e6
     targets = [
@@ -97,19 +96,25 @@ def measured(asked: argparse.Namespace) -> Report:
     print("other simulators, length, memory, picture, import", file=sys.stderr, flush=True)
     others_beside = beside_peers(messages, rounds)
     short, at_length = (1000, 1) if asked.quick else (100_000, min(rounds, 3))
-    targets += costs_of_edasim(short, at_length, to_100=asked.ten_million)
-    more, others = first_use(short)
+    targets += costs_of_edasim(short, at_length)
+    more, others = first_use(short, 1 if asked.quick else costs.REPEATS)
     left_out = [
         (name, "not installed (`pip install .[bench]`)") for name in peers.MODULES if name not in peers.installed()
     ]
-    if not asked.ten_million:
-        left_out.append(("10,000,000 messages, metrics only", "asked for by `--ten-million`"))
-    return Report(state, workloads, targets + more, others, others_beside, left_out + LEFT_OUT)
+    written = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+    at_length = report.section(written, report.TEN_MILLION) or "Not measured: `python -m benchmarks --ten-million`."
+    return Report(state, workloads, targets + more, others, others_beside, left_out + LEFT_OUT, at_length)
 
 
 def main(given: list[str]) -> int:
     """Measures and reports; returns the exit status."""
     asked = arguments(given)
+    if asked.ten_million:
+        told = report.ten_million(measure(costs.very_long, messages=10_000_000), report.conditions(10_000_000, 1))
+        print(told)
+        written = RESULTS.read_text(encoding="utf-8")
+        RESULTS.write_text(report.with_section(written, report.TEN_MILLION, told), encoding="utf-8")
+        return 0
     found = measured(asked)
     print(found.markdown())
     if asked.quick or asked.only:

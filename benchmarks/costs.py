@@ -49,6 +49,43 @@ def length_ratios(log: str, messages: int, times: int, rounds: int) -> list[floa
     return [measure(length_round, log=log, messages=messages, times=times, number=n) for n in range(1, rounds + 1)]
 
 
+def very_long(messages: int) -> dict[str, float]:
+    """One run of so many messages with metrics only, beside ten of a hundredth of it before and after, in one process.
+
+    Memory is the most that the process ever held, as the system counts it: after the short runs, and after the long.
+    """
+    short = messages // 100
+
+    def short_s() -> float:
+        return sum(cpu_of(partial(run_edasim, W1, short, seed, "metrics")) for seed in range(SHORT_RUNS)) / SHORT_RUNS
+
+    before_s = short_s()
+    before_mb = resident_mb()
+    gc.collect()
+    started, clock = time.process_time(), time.perf_counter()
+    run = run_edasim(W1, messages, 1, "metrics")
+    cpu_s, clock_s = time.process_time() - started, time.perf_counter() - clock
+    after_mb = resident_mb()
+    line = run.summary()["server"]
+    return {
+        "messages": messages,
+        "short": short,
+        "done": line.done,
+        "mean_wait_s": line.mean_wait_s,
+        "cpu_s": cpu_s,
+        "clock_s": clock_s,
+        "ratio": (cpu_s / messages) / ((before_s + short_s()) / 2.0 / short),
+        "before_mb": before_mb,
+        "after_mb": after_mb,
+    }
+
+
+def resident_mb() -> float:
+    """The most memory that this process has ever held, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
 def peak_bytes(log: str, messages: int) -> int:
     """The most memory that Python and NumPy held at once for building the model and running it."""
     run_edasim(W1, WARM_UP_MESSAGES, 1, log)
@@ -87,10 +124,10 @@ def columns_s(messages: int) -> list[float]:
     return [cpu_of(partial(getattr, run, "deliveries")) / messages for run in runs]
 
 
-def interpreter_s(code: str) -> float:
+def interpreter_s(code: str, repeats: int = REPEATS) -> float:
     """Median processor seconds of a Python process that runs `code`."""
     used = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from .rounds import FULL, HEAP, METRICS, SIMPY, Rounds
-from .workloads import AVAILABILITY, availability_error
+from .workloads import AVAILABILITY, W1, availability_error
 
 LARGEST_Z = 3.29
 """A right program exceeds it once in a thousand comparisons."""
@@ -87,6 +87,7 @@ class Report:
     others: list[tuple[str, str]] = field(default_factory=list)
     peers: list[Rounds] = field(default_factory=list)
     not_measured: list[tuple[str, str]] = field(default_factory=list)
+    at_length: str = ""
 
     def markdown(self) -> str:
         """RESULTS.md."""
@@ -121,18 +122,11 @@ class Report:
                 "",
                 PEERS,
                 "",
-                *table(
-                    [
-                        "workload",
-                        "program",
-                        "messages",
-                        "µs per message",
-                        "time, edasim = 1",
-                        "mean wait (theory)",
-                        "z",
-                    ],
-                    (row for rounds in self.peers for row in peer_rows(rounds)),
-                ),
+                *(peer_table(self.peers) if self.peers else ["None."]),
+                "",
+                f"## {TEN_MILLION}",
+                "",
+                self.at_length,
                 "",
                 "## Correctness",
                 "",
@@ -171,6 +165,39 @@ mean must be that of the run with all rows.\
 """
 
 
+TEN_MILLION = "Ten million messages"
+"""The heading of a section that is measured alone, and kept by the next report of everything else."""
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading; nothing if there is no such heading."""
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0].strip()
+
+
+def with_section(text: str, heading: str, content: str) -> str:
+    """The text with other words under a heading; a new one comes before "Correctness"."""
+    if f"\n## {heading}\n" not in text:
+        return text.replace("\n## Correctness\n", f"\n## {heading}\n\n{content}\n\n## Correctness\n", 1)
+    before, _, rest = text.partition(f"\n## {heading}\n")
+    _, found, after = rest.partition("\n## ")
+    return f"{before}\n## {heading}\n\n{content}\n{found}{after}"
+
+
+def ten_million(found: dict[str, float], conditions: dict[str, str]) -> str:
+    """One run of W1 with metrics only, in words and a table."""
+    rows = [
+        ["messages done", f"{found['done']:,.0f}", f"{found['messages']:,}"],
+        ["processor time per message", f"{found['cpu_s'] / found['messages'] * 1e6:.3f} µs", ""],
+        [f"the same, at {found['short']:,.0f} = 1 (ten runs before, ten after)", f"{found['ratio']:.2f}x", "≤ 1.1x"],
+        ["on the clock", f"{found['clock_s']:.1f} s", ""],
+        [f"resident memory at most, after runs of {found['short']:,.0f}", f"{found['before_mb']:.1f} MB", ""],
+        ["and after this run", f"{found['after_mb']:.1f} MB", "bounded"],
+        ["mean wait", f"{found['mean_wait_s']:.4f} s", f"{W1.mean_s:.4f} s by theory"],
+    ]
+    state = "; ".join(f"{name}: {conditions[name]}" for name in ("machine", "software", "date"))
+    return "\n".join([f"W1, metrics only, one run ({state}).", "", *table(["what", "found", "wanted"], rows)])
+
+
 PEERS = """\
 Rounds of their own, of fewer messages; the time is that of edasim with metrics only in the same round, and each has its
 own statistics switched off as far as it offers that. Those that are not installed are left out, and listed below.\
@@ -192,6 +219,12 @@ def time_rows(rounds: Rounds) -> list[list[str]]:
             [rounds.workload.name, program, f"{rounds.per_message_s(program) * 1e6:.3f}", against_simpy, against_heap]
         )
     return rows
+
+
+def peer_table(peers: Sequence[Rounds]) -> list[str]:
+    """All programs beside each other, workload by workload."""
+    head = ["workload", "program", "messages", "µs per message", "time, edasim = 1", "mean wait (theory)", "z"]
+    return table(head, (row for rounds in peers for row in peer_rows(rounds)))
 
 
 def peer_rows(rounds: Rounds) -> list[list[str]]:

@@ -2,6 +2,8 @@
 
 `labs.NAME()` returns the widget of a lab; `labs.NAME.draw(**values)` gives the same picture without one,
 `labs.NAME.draw_ten_seeds(**values)` what the button of that name adds, `labs.NAME.ten_seeds(**values)` its numbers.
+With `pinned={...}` the first two also compare, `draw_ten_seeds` by the paired interval. A lab with a `wanted_ratio` has
+`labs.NAME.draw_run_count(**values)` for "How many runs?".
 `names()` tells which labs there are.
 
 **To add a lab**, write `edasim/labs/<name>_lab.py` that holds `LAB`, a frozen `Lab`, and add a line to `LABS` below:
@@ -41,6 +43,7 @@ LABS: Mapping[str, str] = MappingProxyType(
     {
         "broker": "broker_lab",
         "delivery": "delivery_lab",
+        "fleet": "fleet_lab",
         "history": "history_lab",
         "mail_crash": "mail_crash_lab",
         "queue": "queue_lab",

@@ -1,9 +1,9 @@
 """The broker lab: one consumer of several dies; what comes back, to whom, after how long, on six brokers.
 
 However many the consumers are, together they can do 200 messages per second, and 250 come, for four seconds; so
-everybody's hands are full when the crash comes. Left: the inside of the broker an instant before the crash. Right: who
-works on what until nothing is left to do. Kafka has 12 partitions and commits after each poll. The crash falls into any
-phase of Kafka's heartbeats, by the seed. Left out: a consumer that comes back, keys that are hot, brokers that die.
+everybody's hands are full when the crash comes. First: who works on what until nothing is left to do. Beside or below
+it: the inside of the broker an instant before the crash. Kafka has 12 partitions and commits after each poll. The crash
+falls into any phase of Kafka's heartbeats, by the seed. Left out: a consumer that comes back, hot keys, dying brokers.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def simulate(values: Values, seed: int) -> Model:
 
 
 def picture(model: Model, pinned: Model | None) -> Picture:
-    """The inside at the crash beside the consumers over time, the books above; a pinned run in grey below."""
+    """The books, the consumers over time, the inside at the crash; a pinned run in grey below."""
     inside, rows = inside_of(model), rows_of(model)
     books = in_words(model)
-    html = [f'<p style="margin:.2em 0 .6em;max-width:60em"><strong>{books}</strong></p>', row_of(inside, rows)]
+    html = [f'<p style="margin:.2em 0 .6em;max-width:60em"><strong>{books}</strong></p>', row_of(rows, inside)]
     said = [books, rows.text, inside.text]
     if pinned is not None:
         before = rows_of(pinned)
@@ -77,7 +77,7 @@ def picture(model: Model, pinned: Model | None) -> Picture:
 
 def row_of(left: Picture, right: Picture) -> str:
     """Two pictures beside each other, or one under the other where there is little room."""
-    return f'<div style="{ROW}">{panel(left.svg, 4)}{panel(right.svg, 4)}</div>'
+    return f'<div style="{ROW}">{panel(left.svg, 6)}{panel(right.svg, 6)}</div>'
 
 
 def inside_of(model: Model) -> Picture:

@@ -77,6 +77,12 @@ class Context:
             self.service.publishing.publish(event, self.event, self.root)
             self.step("publish", event.type)
 
+    def remember(self, more_bytes: int) -> None:
+        """The node holds so many bytes more in memory (less, if negative); over its limit it is killed here and now."""
+        more_bytes = checks.check_kind(int, "a whole number of bytes")("more_bytes", more_bytes)
+        if not self.node.hold(more_bytes) and self.inside:
+            raise NodeCrashed
+
     def step(self, kind: str, what: str) -> None:
         """Tells whoever crashes nodes at steps that one was done; raises `NodeCrashed` if the node crashes there.
 
@@ -134,7 +140,7 @@ class Publishing:
                 )
             publish_from(self.to, event, self.name, cause, root)
 
-    def events(self, returned: Returned) -> list[Event]:
+    def events(self, returned: Any) -> list[Event]:
         """What a handler returned as a list; a `HandlerError` for what is no event."""
         if returned is None:
             return []
@@ -143,7 +149,7 @@ class Publishing:
         if isinstance(returned, Set):
             raise self.no_event("returned", returned, "return an Event, a list of Events, or None; a set has no order")
         several = isinstance(returned, Iterable) and not isinstance(returned, str | bytes | Mapping)
-        events: list[Any] = list(returned) if several else [returned]  # type: ignore[arg-type]
+        events: list[Any] = list(returned) if several else [returned]
         for event in events:
             if not isinstance(event, Event):
                 raise self.no_event("returned", event)

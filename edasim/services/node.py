@@ -38,6 +38,11 @@ class Node:
         self.resumed = self.sim.env.event()
         """Triggers when a pause ends."""
         self.slow_factor = 1.0
+        self.held_bytes = 0
+        """What its handlers remember; a crash forgets it."""
+        self.limit_bytes: int | None = None
+        self.back_after_s: float | None = None
+        """How long after it ran out of memory it is back; None: somebody restarts it."""
         self.offset_s = self.drift_ratio = self._drifts_since_s = 0.0
         self.down_until_s = 0.0
         """Faults do not bring it back before this instant; `restart` does."""
@@ -62,6 +67,7 @@ class Node:
     def go_down(self, now_s: float) -> list[Message]:
         """Stops all slots and takes no more messages; returns what the slots worked on."""
         self.up = False
+        self.held_bytes = 0
         self._wake(now_s)
         in_work = sum(slot.message is not None for slot in self.slots)
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)
@@ -104,6 +110,18 @@ class Node:
         for slot in self.slots:
             slot.resume(now_s)
         self.resumed.succeed()
+
+    def hold(self, more_bytes: int) -> bool:
+        """Remembers more (or less, if negative); False if that is over its limit: then the node has been killed."""
+        self.held_bytes = max(0, self.held_bytes + more_bytes)
+        if self.limit_bytes is None or self.held_bytes <= self.limit_bytes:
+            return True
+        now_s, held_bytes = float(self.sim.env.now), self.held_bytes
+        self.sim.log.fact(now_s, "out_of_memory", self.name, service=self.service.name, held_bytes=held_bytes)
+        self.crash()
+        if self.back_after_s is not None:
+            self.sim.at(now_s + self.back_after_s, self.restart)
+        return False
 
     def cut_off(self) -> None:
         """Its connection to the broker breaks: what it held goes back, and it takes nothing until it reconnects.

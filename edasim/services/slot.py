@@ -82,6 +82,7 @@ class Slot:
             if message is not slot.message:
                 return None
             started_s = slot.starts_s
+            following: Message | None
             if message[4] == 1 and message[3] == message[2]:
                 add_wait(started_s - message[3])
                 add_service(now_s - started_s)

@@ -20,6 +20,7 @@ from .dots import dots_svg
 from .event_stream import Place, event_stream, history_svg
 from .figures import queue_length_figure, waits_figure
 from .findings import finding, findings
+from .fleet import fleet_svg
 from .goodput import goodput_svg
 from .load_curve import wait_against_load_svg
 from .matrix import matrix_svg
@@ -64,6 +65,7 @@ __all__ = [
     "event_stream",
     "finding",
     "findings",
+    "fleet_svg",
     "goodput_svg",
     "history_svg",
     "matrix_svg",

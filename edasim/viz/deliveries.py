@@ -23,7 +23,7 @@ LEFT, WIDTH = 92.0, 780.0
 TOP, MIDDLE = 62.0, 332.0
 STRIP_TOP, STRIP_FOOT = 402.0, 462.0
 SHORTEST_S, LONGEST_S, FALLS_SHOWN = 0.6, 3.0, 5.0
-MOST_LABELS = 6
+MOST_TOLD, WORDS = 6, 62.0
 
 
 def deliveries(run: Run) -> Picture:
@@ -49,7 +49,8 @@ def deliveries_svg(
         *_offset_lines(up, across),
         *_lives(kept, across, up),
         *_again(kept, across, up),
-        *(part for place, dip in enumerate(shown) for part in _fall(dip, across, up, labelled=place < MOST_LABELS)),
+        *(part for dip in shown for part in _fall(dip, across, up)),
+        *_damages(shown, across),
         axis_across(across, MIDDLE),
         *_legend(),
         *_strip(kept, mean, pinned),
@@ -61,9 +62,9 @@ def deliveries_svg(
         for place, (text, weight) in enumerate(zip(words, ("600", "400"), strict=False))
     ]
     alt = f"A consumer that crashes: {setting}"
-    told = [f"{alt}.", *words, *(_dip_words(dip) for dip in kept.dips[:MOST_LABELS])]
-    if len(kept.dips) > MOST_LABELS:
-        told.append(f"And {len(kept.dips) - MOST_LABELS} crashes more.")
+    told = [f"{alt}.", *words, *(_dip_words(dip) for dip in kept.dips[:MOST_TOLD])]
+    if len(kept.dips) > MOST_TOLD:
+        told.append(f"And {len(kept.dips) - MOST_TOLD} crashes more.")
     if pinned is not None:
         told.append(f"Pinned, in grey: {pinned[1]}. {count_lines(pinned[0], None)[0]}")
     return Picture(svg=document(WIDTH, ground + 30, parts, alt), alt=alt, text="\n".join(told))
@@ -144,7 +145,7 @@ def _again(kept: Books, across: Axis, up: Axis) -> list[str]:
     return parts
 
 
-def _fall(dip: Dip, across: Axis, up: Axis, *, labelled: bool) -> list[str]:
+def _fall(dip: Dip, across: Axis, up: Axis) -> list[str]:
     """A crash: the way back to the committed offset, or the offsets that nobody will work on."""
     x, y = float(across.px(dip.at_s)), float(up.px(dip.fell_at))
     back_x = float(across.px(dip.back_s)) if np.isfinite(dip.back_s) else x
@@ -158,13 +159,18 @@ def _fall(dip: Dip, across: Axis, up: Axis, *, labelled: bool) -> list[str]:
             palette.mark("lost", 4.2, x=back_x, y=float(up.px(offset)))
             for offset in range(dip.fell_at, dip.fell_at + dip.lost)
         ]
-    parts.append(palette.mark("crashed", 8, x=x, y=y))
-    if labelled:
-        what = f"{dip.lost} lost" if dip.lost else f"{dip.repeated} again"
-        room = x > across.end - 120
-        parts.append(
-            label(x - 10 if room else x + 12, TOP + 16, what, size=12, anchor="end" if room else "start", more=HALO)
-        )
+    return [*parts, palette.mark("crashed", 8, x=x, y=y)]
+
+
+def _damages(shown: Sequence[Dip], across: Axis) -> list[str]:
+    """What each crash did, in words at the top, where there is room for them."""
+    parts, free_from = [], LEFT
+    for dip in shown:
+        x = float(across.px(dip.at_s)) + 12
+        if _damage(dip) and free_from <= x <= across.end - WORDS:
+            what = f"{dip.lost} lost" if dip.lost else f"{dip.repeated} again"
+            parts.append(label(x, TOP + 16, what, size=12, more=HALO))
+            free_from = x + WORDS
     return parts
 
 

@@ -275,6 +275,16 @@ def test_the_breakdowns_have_a_table_of_their_own():
     assert any("| 0.9231 | +0.00 |" in line for line in report.repair_lines(found))
 
 
+def test_the_section_of_the_long_run_is_kept_and_renewed():
+    text = "# T\n\n## Correctness\n\nall is well\n\n## Not measured\n"
+    once = report.with_section(text, report.TEN_MILLION, "58 MB")
+    assert report.section(text, report.TEN_MILLION) == ""
+    assert report.section(once, report.TEN_MILLION) == "58 MB"
+    again = report.with_section(once, report.TEN_MILLION, "59 MB")
+    assert again == once.replace("58", "59")
+    assert report.section(again, "Correctness") == "all is well"
+
+
 def test_quick_measures_everything_and_writes_nothing():
     results = ROOT / "benchmarks" / "RESULTS.md"
     before = results.read_bytes() if results.exists() else None
@@ -283,7 +293,8 @@ def test_quick_measures_everything_and_writes_nothing():
     assert ran.returncode == 0, ran.stderr
     assert (results.read_bytes() if results.exists() else None) == before
     assert ran.stdout.count("too short to judge") == sum(len(rounds.programs_for(one)) for one in WORKLOADS.values())
-    for heading in ("Conditions", "Targets", "Processor time", "Correctness", "Not measured"):
+    headings = ("Conditions", "Targets", "Processor time", "Other simulators", report.TEN_MILLION, "Correctness")
+    for heading in (*headings, "Not measured"):
         assert f"\n## {heading}\n" in ran.stdout
     assert str(ROOT) not in ran.stdout
 

@@ -129,6 +129,6 @@ def test_how_many_runs_it_takes_is_shown():
     values = [labs.queue.metrics[0].measure(labs.queue.simulate(labs.queue.values({}), 1 + i)) for i in range(found.n)]
     assert found.intervals[-1] == mean_interval(values)
     assert found.intervals[found.looks[-2] - 2].relative_half_width > 0.1
-    told = labs.queue.draw_run_count(arrivals_per_s=40.0).text
+    told = labs.queue.counted(found, labs.queue.values({})).text
     assert f"{found.n} runs are enough" in told
     assert "Theory says 0.08 s for the long run" in told

@@ -249,6 +249,22 @@ class TestRouting:
         with pytest.raises(ConfigurationError, match="give an exchange"):
             viz.routing_svg("events", "user")
 
+    @pytest.mark.rule("RMQ-32")
+    def test_exchanges_in_a_circle_are_drawn_once(self):
+        broker = eda.RabbitMQ().start(eda.Simulation())
+        here, there = (broker.declare_exchange(name, type="fanout") for name in ("here", "there"))
+        there.bind(here)
+        here.bind(there)
+        broker.declare_queue("q").bind(there)
+        drawn = viz.routing_svg(here, "")
+        assert [line.split(" by")[0] for line in drawn.text.splitlines()[1:]] == [
+            "here to there",
+            "there to here",
+            "there to q",
+        ]
+        assert drawn.alt.endswith("reaches q")
+        ET.fromstring(drawn.svg)
+
     @pytest.mark.rule("NAT-01")
     def test_the_tree_of_subjects_lights_up_where_a_pattern_matches(self):
         hears = {"mail": ["user.*"], "all": [">"], "vip": ["user.accepted.vip", "user.accepted"], "sms": ["sms.*"]}

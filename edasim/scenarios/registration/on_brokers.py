@@ -14,8 +14,6 @@ from .scenario import Promise, Registration
 MEMORY_BUS, CORE_NATS = "memory bus", "core NATS"
 BROKERS = (MEMORY_BUS, "RabbitMQ", "ActiveMQ", "Kafka", "JetStream", CORE_NATS)
 FOUND_TOGETHER_S = 0.1
-AT_ONCE = (MEMORY_BUS, "RabbitMQ", "ActiveMQ")
-"""Brokers that hand out what a dead consumer held as soon as there is another one."""
 
 
 def on_broker(scenario: Registration, name: str) -> Registration:

@@ -14,6 +14,7 @@ Left out: connections and their cost, payloads, streaming answers.
 """
 
 from .client import Answer, Client
+from .discovery import Directory, Discovery
 from .instance import Instance
 from .measures import Traffic, attempts_per_request, traffic
 from .protections import Protections
@@ -22,6 +23,8 @@ from .server import QueueOrder, Server, Stale
 __all__ = [
     "Answer",
     "Client",
+    "Directory",
+    "Discovery",
     "Instance",
     "Protections",
     "QueueOrder",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...brokers.base import Message
+from ...governance.fallback import Fallback
 
 if TYPE_CHECKING:
     from .client import Client
@@ -16,10 +17,13 @@ Settle = Callable[[float, "Request"], None]
 
 
 class Request:
-    """What is wanted once. `ok` is None until it is settled; `failure` is that of the last attempt."""
+    """What is wanted once. `ok` is None until it is settled; `fallback` is what a degraded answer comes from.
+
+    `copies` are the attempts under way of a client that hedges.
+    """
 
     __slots__ = (
-        *("asked_s", "attempts", "deadline_s", "degraded", "failed", "message"),
+        *("asked_s", "attempts", "copies", "deadline_s", "failed", "fallback", "message"),
         *("ok", "on_its_way", "settle", "waited_s"),
     )
 
@@ -31,7 +35,8 @@ class Request:
         self.attempts = self.on_its_way = self.failed = 0
         self.waited_s: float | None = None
         self.ok: bool | None = None
-        self.degraded = False
+        self.fallback: Fallback | None = None
+        self.copies: list[Attempt] | None = None
 
 
 class Attempt:
@@ -42,10 +47,10 @@ class Attempt:
         *("retried", "sent_s", "started_s", "waited_for"),
     )
 
-    def __init__(self, client: Client, request: Request, sent_s: float, retried: bool) -> None:
+    def __init__(self, client: Client, request: Request, nth: int, sent_s: float, retried: bool) -> None:
         self.client = client
         self.request = request
-        self.nth = request.attempts
+        self.nth = nth
         self.retried = retried
         self.sent_s = self.arrived_s = sent_s
         self.started_s = math.nan

@@ -1,7 +1,8 @@
 """Instances: the processes of a server, each with workers and a queue of its own. What can crash, restart and be slow.
 
 An instance that is down refuses connections at once. One that is up takes a call if a worker is free or the queue has
-room, and refuses it as overloaded otherwise. Left out: connections that hang, preemption.
+room, and refuses it as overloaded otherwise; shedding refuses more (see `server`). Left out: connections that hang,
+preemption.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ... import checks
 from ...governance.failures import Failure
+from ...governance.shedding import ByPriority, CoDel, ControlledDelay
 from ...kernel.plane import NORMAL, Record
 from ...kernel.runlog import CRASHED, DONE, EXPIRED, FAILED, IN_FLIGHT, NEVER, QUEUED, pack_row
 from .attempts import Attempt, Request
@@ -34,6 +36,10 @@ class Instance:
         self.queue: deque[Attempt] = deque()
         self.at_work: dict[Attempt, None] = {}
         self._draw, self._draw_error, self._next_id = server.draw, server.draw_error, server.sim.env.next_id
+        shedding = server.shedding
+        self.shedding = shedding if isinstance(shedding, ByPriority) else None
+        self.codel = shedding.start() if isinstance(shedding, CoDel) else None
+        self.delays = shedding.start(float(server.sim.env.now)) if isinstance(shedding, ControlledDelay) else None
         self.sim.nodes[name] = self
 
     @property
@@ -47,12 +53,27 @@ class Instance:
         room = self.server.room
         if not self.up:
             self.refuse(now_s, attempt, Failure.UNREACHABLE)
+        elif self.shedding is not None and not self.shedding.allow(attempt.client.priority, self.used_ratio):
+            self.refuse(now_s, attempt, Failure.OVERLOADED)
         elif len(self.at_work) < self.server.workers:
+            if self.delays is not None:
+                self.delays.overloaded(now_s, 0)
             heappush(self.sim.env.records, self._begin(now_s, attempt))
         elif room is None or len(self.queue) < room:
             self.queue.append(attempt)
         else:
             self.refuse(now_s, attempt, Failure.OVERLOADED)
+
+    @property
+    def used_ratio(self) -> float:
+        """How much of its workers and its queue's room is in use."""
+        places = self.server.workers + (self.server.room or 0)
+        used: float = (len(self.at_work) + len(self.queue)) / places
+        return used
+
+    def answers_probe(self, deep: bool) -> bool:
+        """Whether it answers a health check well; a deep one asks for each server behind it, too."""
+        return self.up and not (deep and not all(client.server.answers for client in self.server.calls))
 
     def _begin(self, now_s: float, attempt: Attempt) -> Record:
         """A worker takes it; the record of the end of the work."""
@@ -65,7 +86,8 @@ class Instance:
             return None
         error_ratio = self.server.error_ratio
         ok = error_ratio == 0.0 or self._draw_error() >= error_ratio
-        if ok and self.server.calls:
+        ratio = self.server.calls_ratio
+        if ok and self.server.calls and (ratio == 1.0 or self.server.draw_calls() < ratio):
             self._ask(now_s, attempt, 0)
             return None
         return self._end(now_s, attempt, ok)
@@ -88,12 +110,28 @@ class Instance:
         """Begins the next of those that wait; stale ones are passed over if the server drops them."""
         server, queue = self.server, self.queue
         while queue:
-            waiting = queue.pop() if server.newest_first else queue.popleft()
-            if server.drops_stale and not (waiting.waited_for and now_s < waiting.request.deadline_s):
+            waiting = queue.pop() if server.newest_first or self._prefers_newest(now_s) else queue.popleft()
+            if server.sheds_late and self._too_late(now_s, waiting):
+                heappush(self.sim.env.records, (now_s, NORMAL, self._next_id(), self._shed, waiting))
+            elif server.drops_stale and not (waiting.waited_for and now_s < waiting.request.deadline_s):
                 self._log(now_s, waiting, EXPIRED)
             else:
                 return self._begin(now_s, waiting)
         return None
+
+    def _prefers_newest(self, now_s: float) -> bool:
+        return self.delays is not None and self.delays.takes_newest(now_s, len(self.queue))
+
+    def _too_late(self, now_s: float, waiting: Attempt) -> bool:
+        """Whether a call that is next waited so long that it is shed."""
+        waited_s, behind = now_s - waiting.arrived_s, len(self.queue)
+        if self.codel is not None:
+            return self.codel.drop(now_s, waited_s, behind)
+        return self.delays is not None and waited_s > self.delays.longest_wait_s(now_s, behind + 1)
+
+    def _shed(self, now_s: float, waiting: Attempt) -> None:
+        """Tells the caller, at the same instant, but after a worker has taken the next call."""
+        self.refuse(now_s, waiting, Failure.OVERLOADED)
 
     def _ask(self, now_s: float, attempt: Attempt, place: int) -> None:
         """The worker calls the next server, and waits; after the last it answers."""

@@ -1,7 +1,7 @@
 """What a client's requests came to over time: goodput, throughput, attempts, refusals, from the rows of the log.
 
-Goodput counts requests that were answered in time; throughput counts work that a server finished, wanted or not
-(RP-09). Left out: latency quantiles, which `Run.summary` tells.
+Goodput counts requests that were answered in time and in full (degraded answers apart); throughput counts work that a
+server finished, wanted or not (RP-09). Left out: latency quantiles, which `Run.summary` tells.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from ...kernel.deliveries import Deliveries, Floats
 from ...kernel.runlog import DONE
 
 REQUESTS = "requests"
-PROTECTIONS = ("rate limiter", "circuit breaker", "concurrency limit")
-"""The consumers of attempts that a client's own protection refused."""
+PROTECTIONS = ("rate limiter", "circuit breaker", "concurrency limit", "no endpoint")
+"""The consumers of attempts that a client's own protection refused, or that found nobody to call."""
+DEGRADED = "degraded"
+"""The consumer of requests that a fallback answered."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Traffic:
     throughput_per_s: Floats
     attempts_per_s: Floats
     refused_per_s: Floats
+    degraded_per_s: Floats
 
     def mean(self, column: str, from_s: float, until_s: float) -> float:
         """The mean of a column over whole steps between two instants, per second."""
@@ -51,7 +54,8 @@ def traffic(run: Run, client: str, *, every_s: float = 1.0, within_s: float | No
         return np.histogram(times_s[~np.isnan(times_s)], bins=edges)[0] / every_s
 
     requests, attempts = rows_of(run, client)
-    answered = requests.rows(requests.outcome == DONE)
+    fell_back = np.isin(requests.consumer, [run.consumers.index(name) for name in (DEGRADED,) if name in run.consumers])
+    answered = requests.rows((requests.outcome == DONE) & ~fell_back)
     if within_s is not None:
         answered = answered.rows(answered.finished_s - answered.started_s <= within_s)
     refused = np.isin(attempts.consumer, [run.consumers.index(name) for name in PROTECTIONS if name in run.consumers])
@@ -64,6 +68,7 @@ def traffic(run: Run, client: str, *, every_s: float = 1.0, within_s: float | No
         throughput_per_s=per_s(sent.finished_s[~np.isnan(sent.started_s)]),
         attempts_per_s=per_s(sent.enqueued_s),
         refused_per_s=per_s(attempts.finished_s[refused]),
+        degraded_per_s=per_s(requests.finished_s[fell_back]),
     )
 
 

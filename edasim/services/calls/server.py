@@ -5,7 +5,10 @@ instance), then for as long as the calls that it makes, one after another; the a
 `error_ratio`, or if one of those calls failed. Work whose caller has given up is still done unless `stale="dropped"`:
 then nothing is begun for a caller who has gone, or whose deadline has passed (GV-23).
 
-Left out: priorities, preemption.
+Of the calls only `calls_ratio` ask the servers behind. `shedding` drops calls as overloaded: `CoDel` and
+`ControlledDelay` those that waited too long (GV-33, GV-34), `ByPriority` those of less important clients on arrival.
+
+Left out: preemption.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ... import checks
 from ...errors import ConfigurationError
+from ...governance.shedding import ByPriority, CoDel, ControlledDelay
 from ...kernel import Simulation, times
 from .. import watching
 from .instance import Instance
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
     from .client import Client
 
 ZERO = times.Constant(value_s=0.0)
+_SHEDDING = checks.check_optional(
+    checks.check_kind((CoDel, ControlledDelay, ByPriority), "CoDel(…), ControlledDelay(…) or ByPriority(…)")
+)
 
 
 class QueueOrder(enum.Enum):
@@ -60,6 +67,8 @@ class Server:
         order: QueueOrder | str = QueueOrder.OLDEST_FIRST,
         stale: Stale | str = Stale.SERVED,
         calls: Iterable[Client] = (),
+        calls_ratio: float = 1.0,
+        shedding: CoDel | ControlledDelay | ByPriority | None = None,
     ) -> None:
         self.name = checks.check_text("Server.name", name)
         self.sim = checks.check_kind(Simulation, "a Simulation")("Server.sim", sim)
@@ -69,11 +78,17 @@ class Server:
         self.newest_first = checks.check_word(QueueOrder)("Server.order", order) is QueueOrder.NEWEST_FIRST
         self.drops_stale = checks.check_word(Stale)("Server.stale", stale) is Stale.DROPPED
         self.calls = tuple(calls)
+        self.calls_ratio = checks.check_ratio("Server.calls_ratio", calls_ratio)
+        self.shedding = _SHEDDING("Server.shedding", shedding)
+        self.sheds_late = isinstance(shedding, CoDel | ControlledDelay)
+        if isinstance(shedding, ByPriority) and room is None:
+            raise checks.refuse("Server.room", room, "give the room of a queue, of which priorities have shares")
         times.check_times("Server.service_time", service_time)
         names = self._names(instances)
         rng = sim.streams.generator(f"server/{name}/service_time")
         self.draw = watching.draws("Server.service_time", service_time, rng)
         self.draw_error = sim.streams.uniform(f"server/{name}/errors")
+        self.draw_calls = sim.streams.uniform(f"server/{name}/calls")
         self.instances = {instance: Instance(self, instance) for instance in names}
         self.next_number = sim.log.publisher(name)
         sim.on_end(self._open_rows)
@@ -94,6 +109,11 @@ class Server:
                     remedy="give servers and instances names of their own",
                 )
         return names
+
+    @property
+    def answers(self) -> bool:
+        """Whether anybody is up, and not every answer is an error; what a deep health check sees."""
+        return self.error_ratio < 1.0 and any(instance.up for instance in self.instances.values())
 
     def _open_rows(self, now_s: float) -> list[bytes]:
         return [row for instance in self.instances.values() for row in instance.open_rows(now_s)]
