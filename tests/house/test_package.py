@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ ROOMS = sorted({path.parent for path in MODULES})
 HEAVY = ("pandas", "matplotlib", "networkx", "ipywidgets")
 
 
+@lru_cache(maxsize=2)  # the tests of one module come one after another
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -33,10 +35,8 @@ def functions(path: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize("path", MODULES, ids=title)
 class TestEachModule:
-    def test_says_what_it_is_for(self, path):
+    def test_says_what_it_is_for_and_is_short(self, path):
         assert len(ast.get_docstring(tree(path)) or "") >= 40
-
-    def test_is_short(self, path):
         assert len(path.read_text(encoding="utf-8").splitlines()) < 400
         assert {name: lines for name, lines in functions(path).items() if lines > 60} == {}
 

@@ -31,8 +31,9 @@ READY_PERIOD_S, READY_TIMEOUT_S, READY_THRESHOLD = 5.0, 2.0, 2
 DETECTION = Question(
     id="10.detection",
     question=(
-        "Five instances share 100 requests per second. One dies; whoever calls it gets an error at once. A health check "
-        "asks each instance every 10 seconds, and three failed checks in a row take it out. How many requests fail?"
+        "Five instances share 100 requests per second. One dies; whoever calls it gets an error at once. A health "
+        "check asks each instance every 10 seconds, and three failed checks in a row take it out. How many requests "
+        "fail?"
     ),
     answers=Choices(
         options=(
@@ -197,8 +198,8 @@ LEASE = Exercise(
     kind=Kind.CHANGE_CODE,
     task=(
         "A lease ends when all heartbeats within its length are lost. Each is lost with probability lost_ratio, "
-        "whatever the others do. Write beats(lost_ratio, allowed_ratio): the smallest whole number of heartbeats that a "
-        "lease must span so that all are lost with a chance of at most allowed_ratio."
+        "whatever the others do. Write beats(lost_ratio, allowed_ratio): the smallest whole number of heartbeats that "
+        "a lease must span so that all are lost with a chance of at most allowed_ratio."
     ),
     rule=FunctionRule(
         exercise="10.lease",
@@ -208,7 +209,7 @@ LEASE = Exercise(
             FunctionSlip(wrong=rounded_down, idea="One too few: rounded down, the chance is above what is allowed."),
             FunctionSlip(
                 wrong=in_proportion,
-                idea="You divided. Losses in a row multiply: each further heartbeat makes the chance smaller by a factor.",
+                idea="You divided. Losses in a row multiply: each further heartbeat takes off a factor.",
             ),
         ),
     ),
