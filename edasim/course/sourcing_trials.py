@@ -61,6 +61,12 @@ def projection_verdict(state: Any, events: Sequence[Event]) -> Verdict:
     if sum(value for value in state.values() if isinstance(value, int)) == sum(right.values()):
         idea = "The total is right and the days are not: take the day from the event's own time, event.time[:10]."
         return Verdict(False, f"It has {len(state)} days; the week has {len(right)}.", idea)
+    strange = [day for day in state if day not in right]
+    if strange:
+        return Verdict(
+            False, f"It has a sum for {strange[0]}, and the week runs from {min(right)} to {max(right)}.",
+            "That day is not the event's. Ask no clock, event.time[:10] tells; and let all but money.paid_out pass.",
+        )  # fmt: skip
     day = min(right)
     return Verdict(
         False, f"For {day} it says {state.get(day)!r}; right is {right[day]}.",

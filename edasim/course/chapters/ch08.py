@@ -68,6 +68,7 @@ DOUBLED = Question(
                 ),
                 names=WrongIdea.SOURCING_IS_A_LOG_BESIDE,
             ),
+            Option(text="the code, then replay all events"),
             Option(
                 text="the three events, in the store",
                 idea="What people paid is right as it stands there. Changing it would make the store wrong as well.",
@@ -79,7 +80,6 @@ DOUBLED = Question(
                     "corrections would be the mistake."
                 ),
             ),
-            Option(text="the code, then replay all events"),
         ),
         right="the code, then replay all events",
     ),
@@ -97,6 +97,7 @@ REDECIDED = Question(
     ),
     answers=Choices(
         options=(
+            Option(text="none"),
             Option(
                 text="all that the new rule allows",
                 idea="A replay does not decide: the refusal is on record, and the fold only reads it.",
@@ -107,7 +108,6 @@ REDECIDED = Question(
                 idea="That is what a what-if does: it decides again, in a world of its own. A rebuild does not.",
                 names=WrongIdea.REPLAY_DECIDES_AGAIN,
             ),
-            Option(text="none"),
         ),
         right="none",
     ),
@@ -265,9 +265,12 @@ DOUBLE = Exercise(
     ),
     rule=Words(
         needed=(
-            Needed(words=("append", "new event", "correct", "compensat"), ask="what is written for the clerk's typo?"),
             Needed(
-                words=("fact", "happened", "record", "event is wrong", "event was wrong", "event itself"),
+                words=("append", "new event", "another event", "correct", "compensat", "reversal", "reverse"),
+                ask="what is written for the clerk's typo?",
+            ),
+            Needed(
+                words=("fact", "happened", "occurred", "record", "event is wrong", "event was wrong", "event itself"),
                 ask="what is wrong about the typo: what happened, or how it was computed?",
             ),
             Needed(
