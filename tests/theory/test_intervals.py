@@ -211,6 +211,7 @@ def test_wilsons_interval_mirrors_and_stays_within_0_and_1(successes, more, leve
     assert (1 - mirror.high, 1 - mirror.low) == pytest.approx((interval.low, interval.high), abs=1e-12)
 
 
+@pytest.mark.long
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=80, max_size=120), p=st.floats(0.05, 0.95))
 def test_so_05_the_limits_are_values_around_the_estimate(values, p):
     interval = quantile_interval(values, p)

@@ -45,6 +45,7 @@ def test_qt_17_amdahl_divides_what_can_be_divided(serial, workers):
     assert law.best_workers == math.inf
 
 
+@pytest.mark.long
 @given(gaps=st.lists(st.floats(0.0, 2.0), min_size=1, max_size=40), rate=st.floats(0.1, 5.0), burst=st.integers(1, 10))
 def test_qt_18_no_arrivals_get_more_through_a_token_bucket(gaps, rate, burst):
     tokens, now_s, admitted_s = float(burst), 0.0, []

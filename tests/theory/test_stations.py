@@ -237,6 +237,7 @@ def test_a_room_with_very_many_places_is_endless(load, count):
     assert finite.load == pytest.approx(finite.offered_load)
 
 
+@pytest.mark.long
 @given(count=servers, offered=st.floats(0.01, 30.0))
 def test_qt_04_erlang_b_is_the_room_without_waiting(count, offered):
     room = mmck(offered, 1.0, count, count)
@@ -267,6 +268,7 @@ def test_qt_24_little_holds_in_every_result(station):
     assert station.mean_response_s == pytest.approx(station.mean_wait_s + station.mean_service_s)
 
 
+@pytest.mark.long
 @given(station=st.one_of(rooms(), endless()))
 def test_little_agrees_with_the_distribution_of_the_number(station):
     mean = math.fsum(k * station.number_probability(k) for k in range(600))
@@ -274,6 +276,7 @@ def test_little_agrees_with_the_distribution_of_the_number(station):
     assert station.mean_number - station.mean_queue == pytest.approx(station.load * station.servers)
 
 
+@pytest.mark.long
 @given(station=st.one_of(rooms(), endless()), p=probabilities)
 def test_quantiles_rise_and_a_response_is_longer_than_its_wait(station, p):
     higher = min(0.9999, p + 1e-3)

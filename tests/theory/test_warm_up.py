@@ -54,6 +54,7 @@ def test_so_03_the_cut_takes_most_of_the_bias_of_a_cold_start():
     assert all(60 <= result.cut <= 300 for result in results)
 
 
+@pytest.mark.long
 @given(
     values=st.lists(st.floats(-1e3, 1e3), min_size=50, max_size=120).map(lambda tail: [tail[0] * 7] * 9 + tail),
     scale=st.floats(0.5, 2.0),

@@ -17,7 +17,11 @@ def at_once(attempts: int, *, retry_on: list[str] = ALL[:4], wait_s: float = 0.0
 def asked(instants_s: list[float], *, services_s: list[float] | float, run_s: float = 100.0, **given: Any) -> Any:
     """A client asks at these instants; the simulation, the client and the server before the run."""
     sim = eda.Simulation(seed=1)
-    known = {name: given.pop(name) for name in ("instances", "workers", "room", "order", "stale") if name in given}
+    known = {
+        name: given.pop(name)
+        for name in ("instances", "workers", "room", "order", "stale", "shedding")
+        if name in given
+    }
     service_time = (
         eda.times.Trace(values_s=services_s) if isinstance(services_s, list) else eda.times.Constant(value_s=services_s)
     )
