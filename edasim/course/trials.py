@@ -78,8 +78,9 @@ class TrialRule:
         if passed >= (self.needed or self.seeds):
             return Verdict(True, f"It holds on {passed} of {self.seeds} seeds that you have not seen.")
         first = next(verdict for verdict in verdicts if not verdict.passed)
+        said = first.message if first.message.endswith((".", "!", "?", "…")) else f"{first.message}."
         return Verdict(
-            False, f"{first.message} It holds on {passed} of {self.seeds} seeds that you have not seen.", first.mistake
+            False, f"{said} It holds on {passed} of {self.seeds} seeds that you have not seen.", first.mistake
         )
 
     def tried(self, answer: Any, seed: int) -> Verdict:

@@ -11,6 +11,7 @@ import random
 from typing import Any
 
 from .. import checks
+from ..errors import EdasimError
 from ..experiments import replicate
 from ..labs.trust_lab import mail_service, mean_wait_ms
 from .rules import Verdict
@@ -18,6 +19,10 @@ from .trials import must_be_callable
 
 FASTER_PERCENT = 5.0
 WAIT = "mail.mean_wait_s"
+STRANGERS = (
+    "It is far wider than it need be, as if the two had nothing in common. Give both the same seeds, and subtract "
+    "first, pair by pair."
+)
 SHARED, WIDER = 1e-6, 1.5
 """Two intervals are the same within so many seconds; one is wide that is so many times wider than the paired one."""
 
@@ -61,7 +66,12 @@ def comparison_trial(answer: Any, seed: int) -> Verdict:
     values = {"load": rng.choice((0.7, 0.8, 0.9)), "messages": 300}
     n = rng.choice((16, 25, 36))
     a, b = mail_service(values, 0.0), mail_service(values, rng.choice((5.0, 10.0)))
-    mean, half_width = as_numbers(answer(a, b, n=n))
+    try:
+        mean, half_width = as_numbers(answer(a, b, n=n))
+    except EdasimError as error:
+        if error.field != "seeds":
+            raise
+        return Verdict(False, "Your runs of a and of b have different seeds, so they are no pairs.", STRANGERS)
     right = replicate(a, n, WAIT).minus(replicate(b, n, WAIT))
     said = f"With {n} pairs of runs your interval is {mean:.4g} ± {half_width:.2g} s; paired it is {right} s."
     if abs(mean - right.mean) <= SHARED and abs(half_width - right.half_width) <= SHARED:
@@ -76,8 +86,5 @@ def _mistake(mean: float, half_width: float, right_mean: float, right_half_width
     if half_width > WIDER * right_half_width:
         if abs(half_width / right_half_width - math.sqrt(n)) < WIDER:
             return "That is how far single pairs scatter. The mean of n pairs scatters √n times less."
-        return (
-            "It is far wider than it need be, as if the two had nothing in common. Give both the same seeds, and "
-            "subtract first, pair by pair."
-        )
+        return STRANGERS
     return "Use the seeds that replicate takes by itself, and n pairs: then it must be the same to the last digit."

@@ -46,7 +46,7 @@ def fleet_svg(run: Run, client: str, pinned: Run | None = None) -> Picture:
     rows = _rows(run, client)
     failures = _failures(run, client, None if pinned is None else _failures(pinned, client).levels)
     across = Axis(0.0, run.ended_s, LEFT, WIDTH - 16, "simulated time", "s")
-    title = f"Who is well, and whom {client} believes to be"
+    title = f"Who is well, and whom {client} take to be well"
     parts = [f"<defs>{''.join(palette.pattern(name, STAMP + name) for name in (*BELIEFS.values(), 'down'))}</defs>"]
     parts += [label(12, 22, title, size=14, more=' font-weight="600"'), *_key()]
     for place, row in enumerate(rows[:MOST]):

@@ -184,7 +184,7 @@ class TestCheck:
         ("name", "error", "words"),
         [
             ("02.server", UnknownNameError, "did you mean '02.servers'"),
-            ("99.servers", UnknownNameError, "there is no chapter '99'; known: 00, 02, 05"),
+            ("99.servers", UnknownNameError, "there is no chapter '99'; known: 00, 02"),
             ("servers", ConfigurationError, "such as '02.servers'"),
             (2, ConfigurationError, "such as '02.servers'"),
         ],
@@ -247,7 +247,7 @@ class TestProgress:
 
     @pytest.mark.parametrize("number", ["2", "ch02", "99"])
     def test_an_unknown_chapter_is_an_error(self, notebook, number):
-        with pytest.raises(UnknownNameError, match=r"known: 00, 02, 05|did you mean '02'"):
+        with pytest.raises(UnknownNameError, match=r"known: 00, 02|did you mean '02'"):
             course.progress(number)
 
 

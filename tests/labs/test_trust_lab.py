@@ -77,6 +77,7 @@ def test_at_half_load_long_runs_agree_with_theory():
     assert abs(np.mean(waits_ms) - 1000 * mm1(25, 50).mean_wait_s) < 3.56 * error
 
 
+@pytest.mark.long
 def test_about_one_pair_in_four_lies():
     """The share is 0.257 by an independent recursion (60,000 pairs); its 99.9 % interval from 600 must hold it."""
     values = LAB.values({})

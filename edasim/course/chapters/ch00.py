@@ -103,8 +103,8 @@ ONE_MORE = Exercise(
             Option(
                 text="never",
                 idea=(
-                    "The interval holds all that can happen. It holds the truth about the mean, nineteen times of "
-                    "twenty."
+                    "“The interval holds all that can happen.” It speaks of the mean only, and holds that nineteen times "
+                    "of twenty. Single runs scatter far more widely."
                 ),
             ),
             Option(
@@ -246,8 +246,8 @@ COMPARE = Exercise(
     kind=Kind.CHANGE_CODE,
     task=(
         "Write compare(a, b, n=20): for two systems, return the 95 % interval of a's mean wait minus b's "
-        f"({WAIT!r}, in seconds), from n pairs of runs with the same luck. It is tried on systems that you have not "
-        "seen."
+        f"({WAIT!r}, in seconds), from n pairs of runs with the same luck: the seeds that replicate takes by itself. "
+        "It is tried on systems that you have not seen."
     ),
     rule=TrialRule(exercise="00.compare", seeds=4, trial=comparison_trial),
     hints=Hints(
@@ -305,6 +305,12 @@ SEED = Exercise(
                     "nothing about",
                     "not the system",
                     "no setting",
+                    "no parameter",
+                    "no part",
+                    "no seed",
+                    "not belong",
+                    "doesn't",
+                    "isn't",
                     "cannot",
                 ),
                 ask="what is a seed not? Say whether it belongs to the system.",

@@ -337,7 +337,7 @@ WHY = Exercise(
     rule=Words(
         needed=(
             Needed(
-                words=("idle", "spare", "free", "headroom", "head-room", "unused", "slack"),
+                words=("idle", "spare", "free", "headroom", "head-room", "unused", "slack", "time left"),
                 ask="what does the wait answer to, if not to the amount of work?",
             ),
             Needed(
@@ -350,6 +350,9 @@ WHY = Exercise(
                     "0.05",
                     "quarter",
                     "four times",
+                    "factor of 4",
+                    "factor of four",
+                    "twentieth",
                     "1/4",
                 ),
                 ask="by how much did that shrink? Give the number.",

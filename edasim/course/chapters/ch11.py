@@ -39,16 +39,7 @@ AFTER = Question(
     ),
     answers=Choices(
         options=(
-            Option(
-                text="all 60",
-                idea="The fault is over and 60 is less than 100. But the server does not get 60 any more.",
-                names=WrongIdea.IT_RECOVERS_WITH_THE_FAULT,
-            ),
-            Option(
-                text="fewer at first, but nearly all of them by then",
-                idea="A queue drains when more is done than comes. Count what comes, with every retry.",
-                names=WrongIdea.QUEUES_ABSORB_OVERLOAD,
-            ),
+            Option(text="none"),
             Option(
                 text="about 25, a quarter of what the server can do",
                 idea=(
@@ -56,7 +47,16 @@ AFTER = Question(
                     "answer came within a second. Each comes too late."
                 ),
             ),
-            Option(text="none"),
+            Option(
+                text="fewer at first, but nearly all of them by then",
+                idea="A queue drains when more is done than comes. Count what comes, with every retry.",
+                names=WrongIdea.QUEUES_ABSORB_OVERLOAD,
+            ),
+            Option(
+                text="all 60",
+                idea="The fault is over and 60 is less than 100. But the server does not get 60 any more.",
+                names=WrongIdea.IT_RECOVERS_WITH_THE_FAULT,
+            ),
         ),
         right="none",
     ),
@@ -83,6 +83,7 @@ LAYERED = Question(
                  within_ratio=0.0),
             slip(64, "4 to the power of 3: it is the tries that are multiplied, once for each service.",
                  within_ratio=0.0),
+            slip(27, "You left out a layer: four services try, so there are four factors of 3.", within_ratio=0.0),
             slip(256, "You counted three tries after the first. The question says three in all.", within_ratio=0.0),
         ),
     ),
@@ -138,7 +139,7 @@ REPAIR = Exercise(
 
 BUCKET = Exercise(
     id="11.bucket",
-    kind=Kind.PREDICT,
+    kind=Kind.CALCULATE,
     task=(
         "A partner may send 20 calls per second, now and then 50 at once: TokenBucket(rate_per_s=20, burst=50). Its "
         "bucket is full. The partner sends as fast as it can. How many calls get through in the first 10 seconds?"
@@ -208,8 +209,8 @@ def answer(error_ratio, minimum_calls, failure_rate_ratio):
 """,
         because=(
             f"With 1 % errors, 10 calls and a threshold of 10 % it is {trips(0.01, 10, 0.1):.1%}: one breaker in ten "
-            "opens for nothing. With 100 calls, the default of Resilience4j, and 50 % it never happens, and a real "
-            "failure takes 50 failed calls to be seen."
+            "opens for nothing. With 100 calls and 50 %, the defaults of Resilience4j, it practically never happens, and a "
+            "real failure takes at least 50 failed calls to be seen."
         ),
     ),
 )
@@ -261,16 +262,19 @@ def answer(failed_attempts, draw, first_s, cap_s):
 
 CONFIG = Exercise(
     id="11.config",
-    kind=Kind.PREDICT,
+    kind=Kind.CALCULATE,
     task=(
         "The two files that you have just read stand one behind the other: Envoy at the edge says num_retries: 3 for "
         "/catalogue, and the shop behind it calls the catalogue with Resilience4j's maxAttempts: 3. The catalogue is "
-        "down and refuses at once. How many calls does it get for one request of a user?"
+        "down and refuses at once. How many calls do these two settings make of one request of a user? (Leave the "
+        "shop's breaker aside, which may cut off the last of them.)"
     ),
     rule=exactly(
         EDGE_ATTEMPTS * SHOP_ATTEMPTS,
         "calls",
         slips=(
+            slip(10, "You let the breaker open after its tenth failed call. In truth it may; here only the retries are asked for.",
+                 within_ratio=0.0),
             slip(9, "num_retries counts retries: with the first attempt that makes 4 at the edge.", within_ratio=0.0),
             slip(16, "maxAttempts counts attempts, the first included: the shop makes 3.", within_ratio=0.0),
             slip(7, "You added. Each attempt of the edge makes the shop begin anew.", within_ratio=0.0),
@@ -302,15 +306,45 @@ WHY = Exercise(
     rule=Words(
         needed=(
             Needed(
-                words=("retr", "again", "attempts", "repeat"),
+                words=("retr", "again", "attempts", "repeat", "resend", "resent"),
                 ask="what sends the server more than the users ask for?",
             ),
             Needed(
-                words=("late", "given up", "gave up", "nobody waits", "no one waits", "timeout", "timed out", "stale"),
+                words=(
+                    "late",
+                    "given up",
+                    "gave up",
+                    "nobody waits",
+                    "no one waits",
+                    "timeout",
+                    "time out",
+                    "timed out",
+                    "stale",
+                    "expire",
+                    "abandon",
+                    "have gone",
+                    "has gone",
+                    "are gone",
+                ),
                 ask="what is wrong with the answers that the server does give?",
             ),
             Needed(
-                words=("stop", "shed", "drop", "open", "breaker", "budget", "turn off", "limit", "fewer", "less"),
+                words=(
+                    "stop",
+                    "shed",
+                    "drop",
+                    "open",
+                    "breaker",
+                    "budget",
+                    "turn off",
+                    "switch off",
+                    "retries off",
+                    "disable",
+                    "block",
+                    "limit",
+                    "fewer",
+                    "less",
+                ),
                 ask="what breaks the circle?",
             ),
         ),
