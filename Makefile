@@ -1,4 +1,4 @@
-# `make lab` opens the chapters in JupyterLab, `make test` runs every check. Both build .venv first, from requirements.lock,
+# `make lab` opens the chapters in JupyterLab, `make test evidence` runs every check. All build .venv first, from requirements.lock,
 # and need nothing but Python 3.11 (or newer) and make.
 
 PORT ?= 8888
@@ -7,7 +7,7 @@ BUILT := .venv/.built
 CODE := edasim tests tools benchmarks notebooks
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test style types floors spelling unit fidelity chapters browser bench format outputs lock clean
+.PHONY: help lab test style types floors spelling unit fidelity chapters browser evidence bench format outputs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -19,7 +19,7 @@ lab: $(BUILT) ## JupyterLab with the chapters, on 127.0.0.1 (PORT=8888; NO_BROWS
 	@exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) --ServerApp.root_dir=notebooks \
 		--ServerApp.log_level=WARN $(AS_ROOT) $(if $(NO_BROWSER),--no-browser)
 
-test: $(BUILT) ## every check below: the quick ones side by side, then the tests
+test: $(BUILT) ## every check down to `browser`, the quick ones side by side
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target style types floors spelling
 	@$(MAKE) --no-print-directory --jobs=1 unit fidelity chapters browser
 
@@ -37,8 +37,7 @@ floors: $(BUILT) ## imports point down the floors
 spelling: $(BUILT) ## codespell
 	$(BIN)/codespell
 
-unit: $(BUILT) ## all tests and doctests that need no browser, with coverage
-	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m long tests
+unit: $(BUILT) ## the tests and doctests that need no browser and are not long, with coverage
 	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m "not long" --cov --cov-report=term
 
 fidelity: $(BUILT) ## the ledger of the brokers' rules, docs/FIDELITY.md; fails on gaps
@@ -47,8 +46,12 @@ fidelity: $(BUILT) ## the ledger of the brokers' rules, docs/FIDELITY.md; fails 
 chapters: $(BUILT) ## runs each chapter and compares its checked cells
 	$(BIN)/pytest -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
-browser: $(BUILT) ## the chapters in a real JupyterLab, in Chromium
-	$(BIN)/pytest -n 3 tests/browser
+browser: $(BUILT) ## labs, theatre and progress in a real JupyterLab, in Chromium
+	$(BIN)/pytest -n 3 -m "not long" tests/browser
+
+evidence: $(BUILT) ## what takes longer: theory, crashes and laws over many seeds, every chapter in JupyterLab; CI runs it as well
+	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m long tests
+	$(BIN)/pytest -n 3 -m long tests/browser
 
 bench: $(BUILT) ## speed and memory, as ratios to idiomatic SimPy and to a bare heap
 	$(BIN)/python -m benchmarks

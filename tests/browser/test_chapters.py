@@ -5,6 +5,7 @@ from jupyter_page import CHAPTERS
 from playwright.sync_api import expect
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_each_chapter_runs_in_jupyterlab(lab, chapter):
     lab.open(chapter.name)
@@ -14,6 +15,7 @@ def test_each_chapter_runs_in_jupyterlab(lab, chapter):
     lab.close()
 
 
+@pytest.mark.long
 def test_every_slider_tells_a_screen_reader_its_name(lab):
     """ipywidgets leaves the handles without one; the labs give it to them."""
     lab.open("02-queues-under-load.ipynb")
