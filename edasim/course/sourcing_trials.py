@@ -142,6 +142,8 @@ def audit_verdict(rows: Sequence[tuple[Any, ...]], right: Sequence[tuple[str, in
         return Verdict(True, f"It names {len(right)} branches with their sums, the largest first.")
     if sorted(rows, key=str) == sorted(right, key=str):
         return Verdict(False, "The rows are right, their order is not.", "Order by the sum, descending.")
+    if [row[::-1] for row in rows] == list(right):
+        return Verdict(False, "The rows are right, their columns are not.", "The actor first, then the sum.")
     if [row[:1] for row in rows] and all(len(row) == 2 for row in rows):
         idea = (
             "It may count events instead of euros, or forget the reason: sum(json_extract(data, '$.eur')), where "
@@ -168,6 +170,11 @@ def tampered_trial(find: Callable[[EventStore], Any], seed: int) -> Verdict:
         return Verdict(
             False, f"In a store that nobody touched it finds {said_of_none!r}.",
             "verify() gives None if the chain holds: hand that on as None.",
+        )  # fmt: skip
+    if hasattr(said, "first_position"):
+        return Verdict(
+            False, f"The changed event is at {place}; it says {said!r}.",
+            "That is all that verify() found. Asked for is the position alone: its .first_position.",
         )  # fmt: skip
     idea = "An amount that looks odd is no proof, and this one looks ordinary. The hashes tell: store.verify()."
     return Verdict(
