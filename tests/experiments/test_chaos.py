@@ -49,6 +49,7 @@ def test_a_claim_that_holds_and_one_that_breaks_are_told_apart_with_intervals():
     assert str(experiment(nothing_lost, goodput).run(workers=1)) == text
 
 
+@pytest.mark.long
 def test_without_a_steady_state_nothing_is_said_and_a_close_claim_is_undecided():
     wish = SteadyState(name="goodput", metric=in_time, least=40.0)
     gentle = [Slow(node="mail", factor=1.01)]

@@ -172,6 +172,7 @@ def test_a_budget_bounds_what_retries_add():
     assert 200 < attempts <= 220
 
 
+@pytest.mark.long
 @given(
     gaps_s=some.lists(some.floats(0.0, 2.0), min_size=1, max_size=30),
     workers=some.integers(1, 3),
