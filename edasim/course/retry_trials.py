@@ -25,6 +25,12 @@ def just_as_many(error_ratio: float, minimum_calls: int, failure_rate_ratio: flo
     return exactly_failed(error_ratio, minimum_calls, math.ceil(failure_rate_ratio * minimum_calls - 1e-9))
 
 
+def more_than_needed(error_ratio: float, minimum_calls: int, failure_rate_ratio: float) -> float:
+    """A typical wrong answer: a share that just reaches the threshold does not open it."""
+    fewest = math.floor(failure_rate_ratio * minimum_calls + 1e-9) + 1
+    return sum(exactly_failed(error_ratio, minimum_calls, failed) for failed in range(fewest, minimum_calls + 1))
+
+
 def by_the_mean(error_ratio: float, _minimum_calls: int, failure_rate_ratio: float) -> float:
     """A typical wrong answer: it opens when the usual error rate is above the threshold, and never otherwise."""
     return float(error_ratio >= failure_rate_ratio)
@@ -48,6 +54,16 @@ def full_jitter(failed_attempts: int, draw: float, first_s: float, cap_s: float)
 def no_jitter(failed_attempts: int, _draw: float, first_s: float, cap_s: float) -> float:
     """A typical wrong answer: the ceiling itself."""
     return min(cap_s, first_s * 2.0 ** (failed_attempts - 1))
+
+
+def equal_jitter(failed_attempts: int, draw: float, first_s: float, cap_s: float) -> float:
+    """A typical wrong answer: half of the ceiling, and the draw over the other half."""
+    return (0.5 + draw / 2) * no_jitter(failed_attempts, draw, first_s, cap_s)
+
+
+def never_capped(failed_attempts: int, draw: float, first_s: float, _cap_s: float) -> float:
+    """A typical wrong answer: the ceiling doubles for ever."""
+    return draw * first_s * 2.0 ** (failed_attempts - 1)
 
 
 def one_too_many(failed_attempts: int, draw: float, first_s: float, cap_s: float) -> float:

@@ -1,6 +1,6 @@
 """The fleet lab: how soon a client notices that an instance is down or slow, and what noticing costs.
 
-`scenarios.Fleet`, five instances with 20 requests per second, over 90 s; the first has its trouble from 20 s to 70 s,
+`scenarios.Fleet`, five instances with 12 requests per second, over 90 s; the first has its trouble from 20 s to 70 s,
 or the database behind all of them, which one request in ten needs. The panic mode is off unless the control says
 otherwise. Left out: leases; the chapter has them.
 """
@@ -41,8 +41,8 @@ def fleet(values: Values) -> Fleet:
         outliers=OutlierDetection(most_ratio=0.2, by_success_rate=False) if case == PASSIVE else None,
     )
     return Fleet(
-        requests_per_s=20.0,
-        mean_service_s=0.12,
+        requests_per_s=12.0,
+        mean_service_s=0.2,
         protections=Protections(balancing=policy(panic_ratio=panic_ratio), discovery=discovery),
         trouble={CRASH: Trouble.CRASH, PASSIVE: Trouble.CRASH, SLOW: Trouble.SLOW}.get(case, Trouble.DATABASE),
         trouble_at_s=TROUBLE_AT_S,

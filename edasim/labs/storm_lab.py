@@ -70,7 +70,7 @@ LAB = Lab(
     title="Which protection lets the system recover?",
     controls=(
         Slider(
-            name="requests_per_s", low=20.0, high=48.0, step=1.0, default=30.0, unit="per second", label="requests",
+            name="requests_per_s", low=10.0, high=48.0, step=1.0, default=30.0, unit="per second", label="requests",
             question="The server can do 50. From which load on does it stay down?",
         ),
         Slider(

@@ -24,6 +24,7 @@ def spread_of_pairs(a, b, n):
 
 
 class TestExercisesOfChapter00:
+    @pytest.mark.long
     def test_the_pilot_is_the_first_ten_runs_of_a(self):
         runs = replicate(mail_service({"load": 0.9, "messages": 1000}, 0.0), 600, WAIT)
         assert tuple(round(1000 * wait_s) for wait_s in runs.of()[:10]) == ch00.PILOT_MS
@@ -41,6 +42,7 @@ class TestExercisesOfChapter00:
         assert re.fullmatch(r"A with seed \d waits \d+ ms, B with seed \d waits \d+ ms\..*", verdict.message)
         assert said is None or verdict.mistake.startswith(said)
 
+    @pytest.mark.long
     @pytest.mark.parametrize(
         ("compare", "idea"),
         [
@@ -55,6 +57,7 @@ class TestExercisesOfChapter00:
         assert not verdict.passed
         assert idea in verdict.mistake
 
+    @pytest.mark.long
     def test_an_interval_a_pair_of_numbers_and_a_comparison_are_all_read(self):
         for compare in (
             lambda a, b, n: experiments.compare(a, b, n, WAIT),

@@ -80,6 +80,7 @@ def test_an_event_survives_the_round_trip(event):
     assert from_json(text.encode()) == event
 
 
+@pytest.mark.long
 @given(st.lists(events(), max_size=4))
 def test_a_batch_survives_the_round_trip(batch):
     assert from_json_batch(to_json_batch(batch)) == tuple(batch)

@@ -144,6 +144,7 @@ def sent_again(run: Run) -> set[str]:
     }
 
 
+@pytest.mark.long
 def test_an_idempotent_sender_mails_nobody_twice() -> None:
     for seed in range(50):
         run = Registration(users_per_s=10.0, users=60, faults=crashes(), sender="idempotent").run(seed=seed)

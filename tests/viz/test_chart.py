@@ -30,6 +30,7 @@ def test_nice_steps_are_at_least_as_large_and_at_most_three_times(step):
     assert step * (1 - 1e-6) <= chart.nice(step) <= 2.6 * step
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, 50)), min_size=1, max_size=300))
 def test_reduced_step_lines_keep_what_a_pixel_column_can_show(changes):
     times, levels = (np.array(v, dtype=float) for v in zip(*sorted(changes), strict=True))

@@ -103,8 +103,8 @@ ONE_MORE = Exercise(
             Option(
                 text="never",
                 idea=(
-                    "“The interval holds all that can happen.” It speaks of the mean only, and holds that nineteen times "
-                    "of twenty. Single runs scatter far more widely."
+                    "“The interval holds all that can happen.” It speaks of the mean only, and holds that nineteen "
+                    "times of twenty. Single runs scatter far more widely."
                 ),
             ),
             Option(

@@ -15,8 +15,11 @@ from ..retry_trials import (
     at_least_one,
     by_the_mean,
     capped_after,
+    equal_jitter,
     full_jitter,
     just_as_many,
+    more_than_needed,
+    never_capped,
     no_jitter,
     one_too_many,
     trips,
@@ -124,7 +127,10 @@ REPAIR = Exercise(
         right="the circuit breaker",
     ),
     hints=Hints(
-        question="For the queue to get shorter, what must be true of calls that come and calls that are done?",
+        question=(
+            "“A queue drains when more is done than comes.” Right; with 90 fresh requests per second, which of the "
+            "three makes much less come?"
+        ),
         pointer="Which of the three lets fewer than 100 - 90 = 10 per second come, at least for a while?",
         first_line='answer = "the circuit breaker"',
     ),
@@ -182,6 +188,10 @@ FALSE_TRIPS = Exercise(
         slips=(
             FunctionSlip(wrong=just_as_many, idea="You took exactly as many failures as are needed. More open it too."),
             FunctionSlip(
+                wrong=more_than_needed,
+                idea="You asked for more failures than the threshold. A share that just reaches it opens it as well.",
+            ),
+            FunctionSlip(
                 wrong=by_the_mean,
                 idea="It compares the usual rate with the threshold. Ten calls are not usual: chance decides.",
                 names=WrongIdea.THE_AVERAGE_DESCRIBES,
@@ -209,8 +219,8 @@ def answer(error_ratio, minimum_calls, failure_rate_ratio):
 """,
         because=(
             f"With 1 % errors, 10 calls and a threshold of 10 % it is {trips(0.01, 10, 0.1):.1%}: one breaker in ten "
-            "opens for nothing. With 100 calls and 50 %, the defaults of Resilience4j, it practically never happens, and a "
-            "real failure takes at least 50 failed calls to be seen."
+            "opens for nothing. With 100 calls and 50 %, the defaults of Resilience4j, it practically never happens, "
+            "and a real failure takes at least 50 failed calls to be seen."
         ),
     ),
 )
@@ -232,6 +242,14 @@ BACKOFF = Exercise(
                 wrong=no_jitter,
                 idea="It waits longer each time, but everybody equally long: the thousand stay together.",
                 names=WrongIdea.RETRY_IS_HARMLESS,
+            ),
+            FunctionSlip(
+                wrong=equal_jitter,
+                idea="Half of the wait is fixed (equal jitter), so nobody comes in the first half. Draw from 0 on.",
+            ),
+            FunctionSlip(
+                wrong=never_capped,
+                idea="Nothing holds the ceiling: after ten failures it is 512 times the first.",
             ),
             FunctionSlip(
                 wrong=one_too_many, idea="It doubles before the first wait. After one failure nothing doubled."
@@ -273,7 +291,7 @@ CONFIG = Exercise(
         EDGE_ATTEMPTS * SHOP_ATTEMPTS,
         "calls",
         slips=(
-            slip(10, "You let the breaker open after its tenth failed call. In truth it may; here only the retries are asked for.",
+            slip(10, "You let the breaker open after ten failed calls. It may; here only the retries are asked for.",
                  within_ratio=0.0),
             slip(9, "num_retries counts retries: with the first attempt that makes 4 at the edge.", within_ratio=0.0),
             slip(16, "maxAttempts counts attempts, the first included: the shop makes 3.", within_ratio=0.0),
@@ -283,7 +301,10 @@ CONFIG = Exercise(
         ),
     ),
     hints=Hints(
-        question="How many attempts is `num_retries: 3`, and how many is `maxAttempts: 3`?",
+        question=(
+            "Each file by itself looks as if a retry were harmless. How many attempts is `num_retries: 3`, how many is "
+            "`maxAttempts: 3`, and what does each of the first make of the second?"
+        ),
         pointer='Ask the loaded policies: edge.policy("catalogue", "retry").attempts, and the same of the shop.',
         first_line="answer = (1 + 3) * 3",
     ),
@@ -311,39 +332,15 @@ WHY = Exercise(
             ),
             Needed(
                 words=(
-                    "late",
-                    "given up",
-                    "gave up",
-                    "nobody waits",
-                    "no one waits",
-                    "timeout",
-                    "time out",
-                    "timed out",
-                    "stale",
-                    "expire",
-                    "abandon",
-                    "have gone",
-                    "has gone",
-                    "are gone",
+                    "late", "given up", "gave up", "nobody waits", "no one waits", "timeout", "time out",
+                    "timed out", "stale", "expire", "abandon", "have gone", "has gone", "are gone",
                 ),
                 ask="what is wrong with the answers that the server does give?",
             ),
             Needed(
                 words=(
-                    "stop",
-                    "shed",
-                    "drop",
-                    "open",
-                    "breaker",
-                    "budget",
-                    "turn off",
-                    "switch off",
-                    "retries off",
-                    "disable",
-                    "block",
-                    "limit",
-                    "fewer",
-                    "less",
+                    "stop", "shed", "drop", "open", "breaker", "budget", "turn off", "switch off", "retries off",
+                    "disable", "block", "limit", "fewer", "less",
                 ),
                 ask="what breaks the circle?",
             ),
@@ -364,7 +361,10 @@ WHY = Exercise(
         ),
     ),
     hints=Hints(
-        question="The fault is gone. What is there now that was not there before the fault?",
+        question=(
+            "“The fault is over, and 60 is less than 100.” But does the server get 60? What is there now that was not "
+            "there before the fault?"
+        ),
         pointer="Follow the circle: long queue, late answers, retries, long queue. Where can you cut it?",
         first_line="The queue is full of attempts whose callers have given up",
     ),
@@ -380,7 +380,7 @@ retries alone are more than the server can do. Stop the retries or shed the stal
             "may close again; only less load, or no work in vain, opens it."
         ),
     ),
-)
+)  # fmt: skip
 
 CHAPTER = Chapter(
     number="11",
