@@ -113,6 +113,7 @@ class TestTable:
             _ = labs.tony
         assert not hasattr(labs, "nothing")
 
+    @pytest.mark.long
     def test_every_lab_of_the_table_is_a_lab_with_a_static_twin(self):
         for name in labs.names():
             lab = getattr(labs, name)

@@ -111,6 +111,7 @@ def test_the_widget_follows_its_sliders():
     assert "10 repeats of 95th percentile of waits: mean" in box.spread.value
 
 
+@pytest.mark.long
 def test_a_pinned_setting_is_compared_seed_by_seed():
     drawn = labs.queue.draw_ten_seeds(arrivals_per_s=40.0, service_ms=19, pinned={"arrivals_per_s": 40.0})
     now, before = (labs.queue.ten_seeds(arrivals_per_s=40.0, service_ms=ms)[0].values for ms in (19, 20))
@@ -122,6 +123,7 @@ def test_a_pinned_setting_is_compared_seed_by_seed():
     assert apart / found.half_width >= 2.0
 
 
+@pytest.mark.long
 def test_how_many_runs_it_takes_is_shown():
     found = labs.queue.run_count(arrivals_per_s=40.0)
     assert found.met

@@ -68,6 +68,7 @@ def test_the_mean_wait_is_that_of_the_summary():
     assert mean_wait_ms(run) == pytest.approx(1000 * run.summary()["mail"].mean_wait_s)
 
 
+@pytest.mark.long
 def test_at_half_load_long_runs_agree_with_theory():
     """A two-sided test at 1 in 1,000: 40 independent runs, t(39) = 3.56."""
     waits_ms = [

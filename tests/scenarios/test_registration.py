@@ -119,6 +119,7 @@ def test_arrivals_may_be_a_recording() -> None:
     assert Registration.from_dict(told.to_dict()) == told
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("block", range(4))
 def test_200_seeds_of_crashes_lose_nothing(block: int) -> None:
     mailed_twice = 0

@@ -42,9 +42,9 @@ _BUDGET = _optional(get_args(Budget), "a retry budget, such as ShareOfActive(…
 class Protections:
     """What stands between a client and its server; times in seconds.
 
-    >>> careful = Protections(timeout_s=1.0, retry=Retry(attempts=2), budget=ShareOfActive(ratio=0.1))
+    >>> careful = Protections(timeout_s=1.0, retry=Retry(attempts=2))
     >>> careful.names
-    ('timeout', 'retry', 'budget')
+    ('timeout', 'retry')
     """
 
     limiter: RateLimiter | None = checks.checked(_LIMITER, default=None)

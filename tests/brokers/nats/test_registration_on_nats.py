@@ -25,6 +25,7 @@ def sent_again(run: Run) -> set[str]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.rule("NAT-11")
 @pytest.mark.parametrize("settings", [{"batch": 5}, {"ack_wait_s": 8.0, "max_ack_pending": 10}], ids=str)
 def test_jetstream_loses_nothing_in_30_seeds_of_crashes(settings: dict[str, object]) -> None:
