@@ -24,6 +24,7 @@ def goodput(storm, seed, from_s, until_s):
     return traffic(storm.run(seed=seed, until_s=until_s), "shop").mean("goodput_per_s", from_s, until_s)
 
 
+@pytest.mark.rule("RP-01")
 @pytest.mark.parametrize(
     ("offered_per_s", "unprotected", "naive", "budgeted"),
     [(60.0, True, False, True), (70.0, True, False, True), (80.0, True, False, None), (90.0, True, False, False)],
