@@ -1,4 +1,4 @@
-# `make lab` opens the chapters in JupyterLab, `make test evidence` runs every check. All build .venv first, from requirements.lock,
+# `make lab` opens the chapters in JupyterLab, `make test long pages` runs every check. All build .venv first, from requirements.lock,
 # and need nothing but Python 3.11 (or newer) and make.
 
 PORT ?= 8888
@@ -7,7 +7,7 @@ BUILT := .venv/.built
 CODE := edasim tests tools benchmarks notebooks
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test style types floors spelling unit fidelity chapters browser evidence bench format outputs lock clean
+.PHONY: help lab test style types floors spelling unit fidelity chapters browser long pages bench format outputs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -49,8 +49,10 @@ chapters: $(BUILT) ## runs each chapter and compares its checked cells
 browser: $(BUILT) ## labs, theatre and progress in a real JupyterLab, in Chromium
 	$(BIN)/pytest -n 3 -m "not long" tests/browser
 
-evidence: $(BUILT) ## what takes longer: theory, crashes and laws over many seeds, every chapter in JupyterLab; CI runs it as well
+long: $(BUILT) ## what takes longer: theory, crashes over many seeds, laws with all their examples
 	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m long tests
+
+pages: $(BUILT) ## every chapter, from top to bottom, in a real JupyterLab, in Chromium
 	$(BIN)/pytest -n 3 -m long tests/browser
 
 bench: $(BUILT) ## speed and memory, as ratios to idiomatic SimPy and to a bare heap
