@@ -2,6 +2,7 @@
 # and need nothing but Python 3.11 (or newer) and make.
 
 PORT ?= 8888
+COVERAGE ?= --cov --cov-report=term
 BIN := .venv/bin
 BUILT := .venv/.built
 CODE := edasim tests tools benchmarks notebooks
@@ -37,8 +38,8 @@ floors: $(BUILT) ## imports point down the floors
 spelling: $(BUILT) ## codespell
 	$(BIN)/codespell
 
-unit: $(BUILT) ## the tests and doctests that need no browser and are not long, with coverage
-	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m "not long" --cov --cov-report=term
+unit: $(BUILT) ## the tests and doctests that need no browser and are not long, with coverage (COVERAGE= without)
+	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m "not long" $(COVERAGE)
 
 fidelity: $(BUILT) ## the ledger of the brokers' rules, docs/FIDELITY.md; fails on gaps
 	$(BIN)/python tools/fidelity.py
