@@ -13,6 +13,7 @@ Left out: retransmission by a client; a plain handler's service time that is cut
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -37,7 +38,7 @@ class Direction(enum.Enum):
     """Nothing passes."""
 
 
-class _OnLink:
+class _OnLink(ABC):
     """A fault of a link: `sender`, `at_s`, `for_s`, and how the link behaves in that time."""
 
     sender: str
@@ -46,9 +47,9 @@ class _OnLink:
     said = ""
 
     @property
+    @abstractmethod
     def link(self) -> Link:
         """The link as it is while the fault lasts."""
-        raise NotImplementedError
 
     def install(self, sim: Simulation) -> None:
         """Puts the disturbance on the way of the sender."""

@@ -12,6 +12,7 @@ Left out: slow start of new endpoints, and weights by utilisation that servers r
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
@@ -29,7 +30,7 @@ def no_draw() -> float:
     return 0.0
 
 
-class Balancer:
+class Balancer(ABC):
     """What a started balancer has in common; `active` counts the calls under way for each name."""
 
     def __init__(self, endpoints: Iterable[Endpoint | str], panic_ratio: float, draw: Draw) -> None:
@@ -47,12 +48,12 @@ class Balancer:
         self.eligible = eligible(self.endpoints, self.panic_ratio)
         self.rebuild()
 
-    def rebuild(self) -> None:
+    def rebuild(self) -> None:  # noqa: B027 - some policies depend on nothing else
         """Computes anew what depends on `eligible`."""
 
+    @abstractmethod
     def pick(self, key: str | None = None) -> str | None:
         """The name of the endpoint to call, None if there is none; `key` is what consistent hashing goes by."""
-        raise NotImplementedError
 
     def begin(self, name: str) -> None:
         """A call to `name` begins."""

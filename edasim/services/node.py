@@ -12,11 +12,13 @@ than its session (our consumers' heartbeats go on).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING
 
 from .. import checks
 from ..brokers.base import Message, Subscription
+from ..errors import ConfigurationError
+from ..kernel import Simulation
 from .handling import Acknowledge
 
 if TYPE_CHECKING:
@@ -197,3 +199,24 @@ def _give_back(lost: list[tuple[Message, Service]]) -> None:
             back.setdefault(service.subscription, []).append(message)
     for subscription, messages in back.items():
         subscription.give_back(float(subscription.sim.env.now), messages)
+
+
+def node_names(field: str, given: int | Iterable[str], owner: str, sim: Simulation) -> list[str]:
+    """The names of an owner's nodes, a number of them or their names, checked before anything is registered."""
+    if isinstance(given, Set):
+        raise checks.refuse(field, given, "give a list: a set has no order, and the run would depend on it")
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        names = [checks.check_text(field, each) for each in given]
+    else:
+        names = [f"{owner}/{index}" for index in range(checks.check_whole(1)(field, given))]
+    if not names:
+        raise checks.refuse(field, given, "give at least one of them")
+    for place, name in enumerate(names):
+        if name in sim.nodes or name in names[:place]:
+            raise ConfigurationError(
+                f"a node called {name!r} exists already",
+                field=field,
+                value=name,
+                remedy="give services, servers and nodes names of their own",
+            )
+    return names

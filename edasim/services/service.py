@@ -13,16 +13,15 @@ nodes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import checks
 from ..brokers.base import Destination, Subscription
-from ..errors import ConfigurationError
 from ..kernel import times
 from . import watching
 from .handling import Acknowledge, Handler, Publishing
-from .node import Node
+from .node import Node, node_names
 from .slot import Slot
 
 ZERO = times.Constant(value_s=0.0)
@@ -66,11 +65,11 @@ class Service:
         self.handler = handler
         self.acknowledge: Acknowledge = checks.check_word(Acknowledge)("Service.acknowledge", acknowledge)
         self.publishing = Publishing(self.sim, self.name, to)
-        node_names = self._node_names(nodes)
+        names = node_names("Service.nodes", nodes, name, self.sim)
         rng = self.sim.streams.generator(f"service/{name}/service_time")
         self.draw = watching.draws("Service.service_time", self.service_time, rng)
         self._draws: dict[str, Callable[[], float]] = {}
-        self.nodes = [Node(self, node_name) for node_name in node_names]
+        self.nodes = [Node(self, node_name) for node_name in names]
         self.sim.log.add_slots(of.lane, self.name, len(self.nodes) * self.concurrency)
         self.sim.on_end(self._open_rows)
         self.sim.on_start(self._start)
@@ -84,28 +83,6 @@ class Service:
     def new_slots(self, node: Node) -> list[Slot]:
         """The slots of a node."""
         return [Slot(self, node) for _ in range(self.concurrency)]
-
-    def _node_names(self, nodes: int | Iterable[str]) -> list[str]:
-        """The names of the nodes, checked before anything is registered."""
-        if isinstance(nodes, Set):
-            raise checks.refuse(
-                "Service.nodes", nodes, "give a list: a set has no order, and the run would depend on it"
-            )
-        if isinstance(nodes, Iterable) and not isinstance(nodes, str):
-            names = [checks.check_text("Service.nodes", node) for node in nodes]
-        else:
-            names = [f"{self.name}/{index}" for index in range(checks.check_whole(1)("Service.nodes", nodes))]
-        if not names:
-            raise checks.refuse("Service.nodes", nodes, "give at least one node")
-        for place, node_name in enumerate(names):
-            if node_name in self.sim.nodes or node_name in names[:place]:
-                raise ConfigurationError(
-                    f"a node called {node_name!r} exists already",
-                    field="Service.nodes",
-                    value=node_name,
-                    remedy="give services and nodes names of their own",
-                )
-        return names
 
     def _start(self) -> None:
         now_s = float(self.sim.env.now)

@@ -47,6 +47,7 @@ def said(loaded, path):
 
 
 def refused(text, told, source="text.yaml"):
+    """Asserts that reading the text raises an error that tells this."""
     with pytest.raises(ConfigurationError, match=told):
         load_text(text, source)
 

@@ -14,14 +14,14 @@ Left out: preemption.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ... import checks
-from ...errors import ConfigurationError
 from ...governance.shedding import ByPriority, CoDel, ControlledDelay
 from ...kernel import Simulation, times
 from .. import watching
+from ..node import node_names
 from .instance import Instance
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Server:
         *,
         sim: Simulation,
         service_time: times.Times = ZERO,
-        instances: int | Sequence[str] = 1,
+        instances: int | Iterable[str] = 1,
         workers: int = 1,
         room: int | None = None,
         error_ratio: float = 0.0,
@@ -84,7 +84,7 @@ class Server:
         if isinstance(shedding, ByPriority) and room is None:
             raise checks.refuse("Server.room", room, "give the room of a queue, of which priorities have shares")
         times.check_times("Server.service_time", service_time)
-        names = self._names(instances)
+        names = node_names("Server.instances", instances, name, sim)
         rng = sim.streams.generator(f"server/{name}/service_time")
         self.draw = watching.draws("Server.service_time", service_time, rng)
         self.draw_error = sim.streams.uniform(f"server/{name}/errors")
@@ -92,23 +92,6 @@ class Server:
         self.instances = {instance: Instance(self, instance) for instance in names}
         self.next_number = sim.log.publisher(name)
         sim.on_end(self._open_rows)
-
-    def _names(self, instances: int | Sequence[str]) -> list[str]:
-        if isinstance(instances, Sequence) and not isinstance(instances, str):
-            names = [checks.check_text("Server.instances", each) for each in instances]
-        else:
-            names = [f"{self.name}/{index}" for index in range(checks.check_whole(1)("Server.instances", instances))]
-        if not names:
-            raise checks.refuse("Server.instances", instances, "give at least one instance")
-        for place, each in enumerate(names):
-            if each in self.sim.nodes or each in names[:place]:
-                raise ConfigurationError(
-                    f"a node called {each!r} exists already",
-                    field="Server.instances",
-                    value=each,
-                    remedy="give servers and instances names of their own",
-                )
-        return names
 
     @property
     def answers(self) -> bool:
