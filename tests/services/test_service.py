@@ -790,7 +790,7 @@ def test_a_service_publishes_in_its_own_simulation(here):
 def test_names_of_nodes_are_their_own(sim, here):
     Service("srv", of=here.subscribe(), nodes=2)
     for wrong in ({"name": "srv"}, {"name": "other", "nodes": ["x", "srv/1"]}):
-        with pytest.raises(ConfigurationError, match=r"a node called 'srv/[01]' exists already; give services, servers and nodes"):
+        with pytest.raises(ConfigurationError, match=r"a node called 'srv/[01]' exists already; give services"):
             Service(**wrong, of=here.subscription("here"))
     assert sim.node("srv/1").name == "srv/1"
     with pytest.raises(UnknownNameError, match="did you mean 'srv/1'"):
