@@ -41,6 +41,11 @@ def test_a_server_that_drops_stale_work_does_not_begin_it():
     assert math.isnan(run.messages().query("event_id == 'users-1' and group == 'shop'").started_s.iloc[0])
 
 
+def test_who_waits_is_served_in_the_order_of_coming():
+    sim, _, _ = asked([0.0, 0.1, 0.2, 0.3], services_s=1.0)
+    assert [row[0] for row in story(sim.run(until_s=10.0))] == ["users-0", "users-1", "users-2", "users-3"]
+
+
 def test_newest_first_serves_the_last_that_came():
     sim, _, _ = asked([0.0, 0.1, 0.2], services_s=1.0, order="newest_first")
     assert [row[0] for row in story(sim.run(until_s=10.0))] == ["users-0", "users-2", "users-1"]
