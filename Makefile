@@ -54,7 +54,7 @@ long: $(BUILT) ## what takes longer: theory, crashes over many seeds, laws with 
 	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m long tests
 
 pages: $(BUILT) ## every chapter, from top to bottom, in a real JupyterLab, in Chromium
-	$(BIN)/pytest -n 3 -m long tests/browser
+	$(BIN)/pytest -n 2 -m long tests/browser
 
 bench: $(BUILT) ## speed and memory, as ratios to idiomatic SimPy and to a bare heap
 	$(BIN)/python -m benchmarks
