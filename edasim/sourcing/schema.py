@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import enum
 import sqlite3
+import uuid
 from pathlib import Path
 
 from .errors import StoreError, told_plainly
@@ -113,6 +114,8 @@ def open_file(path: Path | None, access: Access) -> sqlite3.Connection:
     with told_plainly(path):
         if path is None:
             return _opened(":memory:", path, access)
+        if not path.exists():
+            _make_whole(path)
         name = path.absolute().as_uri()
         if access is Access.WRITE:
             return _opened(name, path, access)
@@ -124,6 +127,29 @@ def open_file(path: Path | None, access: Access) -> sqlite3.Connection:
                 raise
             # A read-only folder has no room for the index of a log; without a log none is needed.
             return _opened(f"{name}?mode=ro&immutable=1", path, access)
+
+
+def _make_whole(path: Path) -> None:
+    """Makes an empty store beside its place and links it in, so that nobody ever sees half of one.
+
+    Where several come first at the same time, one link holds and the others find the file there.
+    """
+    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.new")
+    try:
+        _opened(draft.absolute().as_uri(), path, Access.WRITE).close()
+        _link(draft, path)
+    finally:
+        for rest in ("", "-wal", "-shm", "-journal"):
+            draft.with_name(draft.name + rest).unlink(missing_ok=True)
+
+
+def _link(draft: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        draft.rename(path)
 
 
 def _opened(name: str, path: Path | None, access: Access) -> sqlite3.Connection:
@@ -143,8 +169,8 @@ def _connect(name: str) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path | None, access: Access) -> None:
     connection.execute("pragma cache_size=-65536")
     connection.execute("pragma secure_delete=on")
-    application = connection.execute("pragma application_id").fetchone()[0]
-    if application == 0 and not connection.execute("select count(*) from sqlite_master").fetchone()[0]:
+    application, tables = _what_it_is(connection)
+    if application == 0 and not tables:
         if path is not None:
             connection.execute("pragma journal_mode=wal")
         _create(connection)
@@ -158,6 +184,15 @@ def _prepare(connection: sqlite3.Connection, path: Path | None, access: Access) 
     connection.execute("pragma synchronous=full")
     connection.execute("pragma wal_autocheckpoint=4000")
     connection.execute(f"pragma query_only={'on' if access is Access.READ else 'off'}")
+
+
+def _what_it_is(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The file's application id and its number of tables, both of one instant."""
+    connection.execute("begin")
+    tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+    application = connection.execute("pragma application_id").fetchone()[0]
+    connection.execute("commit")
+    return application, tables
 
 
 def image_into(connection: sqlite3.Connection, image: bytes) -> None:
@@ -194,10 +229,11 @@ def _check_header(path: Path) -> None:
     """Refuses what is no SQLite file, and one that is shorter than its first page says."""
     if not path.is_file():
         raise _refuse(path, "is no file", "name a file")
-    size = path.stat().st_size
+    # In this order: where the log is gone by now, whoever wrote that head has written all its pages.
     with path.open("rb") as file:
         head = file.read(100)
     has_log = _log_bytes(path) > 0
+    size = path.stat().st_size
     if not head and not has_log:
         return  # a new file
     if not head:

@@ -324,13 +324,25 @@ def test_a_file_that_several_threads_open_first_is_made_once(tmp_path: Path) -> 
     start, made = threading.Barrier(4), []
 
     def begin(number: int) -> None:
-        start.wait()
-        with EventStore(tmp_path / "h") as store:
-            made.append(store.append(f"s-{number}", [event(number=number)]).position)
+        for round_ in range(10):
+            start.wait(timeout=60.0)
+            with EventStore(tmp_path / f"h{round_}") as store:
+                made.append((round_, store.append(f"s-{number}", [event(number=number)]).position))
 
     threads = [threading.Thread(target=begin, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(made) == [1, 2, 3, 4]
+    assert sorted(made) == [(round_, position) for round_ in range(10) for position in (1, 2, 3, 4)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"h{round_}" for round_ in range(10)]
+
+
+def test_a_file_is_made_also_where_nothing_can_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path, target: Path) -> None:
+        raise PermissionError(1, "no links here", str(self), None, str(target))
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    with EventStore(tmp_path / "h") as store:
+        assert store.append("s", [event()]).position == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["h"]
