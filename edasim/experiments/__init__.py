@@ -3,6 +3,7 @@
 - `replicate` runs a scenario with independent seeds; `until_precise` as often as an interval of a given width takes.
 - `sweep` goes over a grid of values, `compare` holds two scenarios against each other with the same luck.
 - `warm_up_over_runs` finds the warm-up and makes metrics without it; `batch_means` serves one long run.
+- `metastable_map` holds load against the size of a trigger, `hysteresis` raises load and lowers it again.
 - Results are tables; `.save(path)` writes and `load(path)` reads Parquet or CSV. A `journal` file keeps each run, so
   that none is made twice.
 - `Recording` calibrates a queue on a recorded run of a real broker and predicts the rest of it.
@@ -20,6 +21,8 @@ from .chaos import Abort, ChaosExperiment, ChaosReport, ChaosVerdict, SteadyStat
 from .compare import Comparison, compare, independent_half_width
 from .crashes import crash_points
 from .gather import ExperimentWarning
+from .hysteresis import Hysteresis, Turn, hysteresis
+from .metastable import Aftermath, MapCell, MetastableMap, metastable_map
 from .metrics import Metric, Metrics
 from .recording import Prediction, Recording
 from .replicate import replicate, until_precise
@@ -32,6 +35,7 @@ from .tasks import seed_of
 
 __all__ = [
     "Abort",
+    "Aftermath",
     "BatchMeans",
     "ChaosExperiment",
     "ChaosReport",
@@ -39,6 +43,9 @@ __all__ = [
     "Comparison",
     "ExperimentWarning",
     "Failure",
+    "Hysteresis",
+    "MapCell",
+    "MetastableMap",
     "Metric",
     "Metrics",
     "Precision",
@@ -49,12 +56,15 @@ __all__ = [
     "Steady",
     "SteadyState",
     "Sweep",
+    "Turn",
     "WarmUpStudy",
     "batch_means",
     "compare",
     "crash_points",
+    "hysteresis",
     "independent_half_width",
     "load",
+    "metastable_map",
     "next_goal",
     "parallel_config",
     "precision",

@@ -5,6 +5,7 @@ time between failures, mean time to repair) and the verdict words of Jepsen. Lef
 """
 
 from .crash_points import Cell, CrashPoints, Outcome, crash_points
+from .failover import served_ratio
 from .faults import Crash, RandomCrashes, Restart, ZoneOutage
 from .findings import Finding, Findings, Moment, Verdict
 from .link_faults import DelayMessages, Direction, DuplicateMessages, LoseMessages, Partition, ReorderMessages
@@ -36,6 +37,6 @@ __all__ = [
     "Restart", "ServerErrors", "Shrunk", "Slow", "StepKind", "StoreFull", "Verdict", "When", "WhenFact",
     "WrongClock", "ZoneOutage", "at_least_once", "at_most_once", "at_the_end", "availability", "blast_radius",
     "check", "check_faults", "check_promises", "conserves", "crash_points", "drain_s", "drawn_faults", "eventually",
-    "exactly_once", "goodput_per_s", "install", "no", "order_by", "require_checkable", "require_possible", "shrink",
-    "smallest", "throughput_per_s",
+    "exactly_once", "goodput_per_s", "install", "no", "order_by", "require_checkable", "require_possible", "served_ratio",
+    "shrink", "smallest", "throughput_per_s",
 ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 A fault that a schedule carries out appends a fact `fault` with what it touches and until when. What was broken by hand
 (`node.crash()`, `broker.crash()`) is read off the facts that say so. A finding is begun by the earliest fault that
-touches one of its parties while it happened, or else by the earliest that was at work at all. Left out: causes that are
-over before the message of a finding was published; a metastable state has outlived its trigger.
+touches one of its parties while it happened, or else by the earliest that was at work at all; with none, by one that
+was at work since its first cause was published. Left out: causes that are over before that; a metastable state has
+outlived its trigger.
 """
 
 from __future__ import annotations
@@ -69,9 +70,16 @@ def spells(facts: Iterable[Fact]) -> tuple[Spell, ...]:
     return tuple(sorted([*planned, *free], key=lambda spell: spell.from_s))
 
 
-def who_began(all_spells: Sequence[Spell], parties: Collection[str], from_s: float, at_s: float) -> Spell | None:
-    """The earliest fault at work from `from_s` to `at_s` that touches one of the parties, or the earliest of all."""
+def who_began(
+    all_spells: Sequence[Spell], parties: Collection[str], from_s: float, at_s: float, story_s: float | None = None
+) -> Spell | None:
+    """The earliest fault at work from `from_s` to `at_s` that touches one of the parties, or the earliest of all.
+
+    If none was at work, the same from `story_s` on: since the first cause of what it is about was published.
+    """
     at_work = [spell for spell in all_spells if spell.from_s <= at_s and spell.until_s >= from_s]
+    if not at_work and story_s is not None and story_s < from_s:
+        return who_began(all_spells, parties, story_s, at_s)
     touching = [spell for spell in at_work if spell.touches_any(parties)]
     return next(iter(touching or at_work), None)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import StateError, UnknownNameError
 from ..kernel import Run
-from ..kernel.runlog import DEAD_LETTERED, DONE, DROPPED, IN_FLIGHT, OUTCOMES, QUEUED, Fact
+from ..kernel.runlog import DEAD_LETTERED, DONE, DROPPED, FILTERED, IN_FLIGHT, OUTCOMES, QUEUED, Fact
 from .blame import Spell, spells, who_began
 from .findings import Explain, Moment
 
@@ -162,24 +162,44 @@ class Books:
         by_time = np.argsort(found.published_s, kind="stable")
         return Addressed(**{name: column[by_time] for name, column in vars(found).items()})
 
+    @cached_property
+    def _away(self) -> Flags:
+        """Lanes of messages that reached no subscription: lost before the broker, by it, or wanted by nobody."""
+        return np.array([not lane.group for lane in self.run.lanes], dtype=bool)
+
     def _lost_on_the_way(self, service: str) -> Flags:
-        """Rows of messages that never reached the broker, and would have gone to a service."""
-        away = np.array([lane.broker == NETWORK for lane in self.run.lanes], dtype=bool)
-        lost: Flags = away[self.rows.lane] & (self.rows.outcome == DROPPED)
+        """Rows of messages that reached no subscription, and would have gone to a service.
+
+        By the topology if the scenario has one; a message that a service is said to consume, and that nobody wanted
+        when it came, is lost to it too. Otherwise by the destination or, behind an exchange, by the type of the event.
+        """
+        wanted = getattr(getattr(self.run.scenario, "topology", None), "consumes", {}).get(service)
+        gone = self.rows.outcome == DROPPED
+        if wanted is not None:
+            gone |= self.rows.outcome == FILTERED
+        lost: Flags = self._away[self.rows.lane] & gone
         if not lost.any():
             return lost
-        wanted = getattr(getattr(self.run.scenario, "topology", None), "consumes", {}).get(service)
+        places = np.flatnonzero(lost)
         if wanted is None:
             leads = self.lanes_of(service)
             mine = {lane.destination for lane, is_mine in zip(self.run.lanes, leads, strict=True) if is_mine}
-            near = np.array([lane.destination in mine for lane in self.run.lanes], dtype=bool)
-            lost &= near[self.rows.lane]
+            led = {lane.destination for lane in self.run.lanes if lane.group}
+            near = [lane.destination in mine for lane in self.run.lanes]
+            direct = [lane.destination in led for lane in self.run.lanes]
+            received = set(self._types(np.unique(self.rows.number[leads[self.rows.lane]]).tolist()))
+            lanes = self.rows.lane[places].tolist()
+            types = self._types(self.rows.number[places].tolist())
+            lost[places] = [
+                near[lane] if direct[lane] else each in received for lane, each in zip(lanes, types, strict=True)
+            ]
             return lost
-        places = np.flatnonzero(lost)
-        numbers = self.rows.number[places].tolist()
-        kept = [getattr(self.event(number), "type", None) in wanted for number in numbers]
-        lost[places] = kept
+        lost[places] = [each in wanted for each in self._types(self.rows.number[places].tolist())]
         return lost
+
+    def _types(self, numbers: Sequence[int]) -> list[str | None]:
+        """The types of these messages' events."""
+        return [getattr(self.event(number), "type", None) for number in numbers]
 
     def _of_types(self, number: Ints, types: Sequence[str]) -> Flags:
         """Which of the sorted numbers are of these types."""
@@ -191,16 +211,27 @@ class Books:
         return kept
 
     def explain(
-        self, numbers: Sequence[int], service: str | None, facts: Sequence[Fact], at_s: float, end: str = ""
+        self,
+        numbers: Sequence[int],
+        service: str | None,
+        facts: Sequence[Fact],
+        at_s: float,
+        end: str = "",
+        also: Sequence[tuple[int, str | None]] = (),
     ) -> Explain:
-        """How to look up a timeline: the messages' ways to a service, and facts; `end` tells what never came."""
+        """How to look up a timeline: the messages' ways to a service, and facts; `end` tells what never came.
+
+        `also` are further messages, each with the service that its way leads to (None: only its publishing).
+        """
 
         def told() -> tuple[tuple[Moment, ...], Fact | None]:
-            placed = [each for number in numbers for each in self._way(number, service)]
+            ways = [*((number, service) for number in numbers), *also]
+            placed = [each for number, to in ways for each in self._way(number, to)]
             placed += [(EFFECT, Moment(fact.time_s, fact.subject, told_fact(fact))) for fact in facts]
             from_s = min((moment.time_s for _, moment in placed), default=0.0)
-            involved = {moment.who for _, moment in placed} | {service or ""} | self._brokers(numbers)
-            began = who_began(self.spells, involved, from_s, at_s)
+            involved = {moment.who for _, moment in placed} | {to or "" for _, to in ways} | {service or ""}
+            involved |= self._brokers([number for number, _ in ways])
+            began = who_began(self.spells, involved, from_s, at_s, self._story_begins_s(ways, from_s))
             if began is not None:
                 placed.append((BREAK, Moment(began.fact.time_s, began.fact.subject, f"fault: {began.words}")))
             placed.sort(key=lambda each: (each[1].time_s, each[0]))
@@ -210,6 +241,12 @@ class Books:
             return tuple(moments), None if began is None else began.fact
 
         return told
+
+    def _story_begins_s(self, ways: Sequence[tuple[int, str | None]], from_s: float) -> float:
+        """When the first of these messages' causal trees began, in seconds; `from_s` without messages."""
+        roots = {int(self.rows.root[self.rows_of(number)[0]]) for number, _ in ways}
+        begun = [float(self.rows.published_s[rows[0]]) for root in roots if (rows := self.rows_of(root))]
+        return min([from_s, *begun])
 
     @cached_property
     def _by_number(self) -> tuple[Ints, Ints]:
@@ -235,7 +272,7 @@ class Books:
         yield 0, Moment(float(self.rows.published_s[rows[0]]), publisher, f"publishes {what}")
         if service is None:
             return
-        leads = self.lanes_of(service) | np.array([lane.broker == NETWORK for lane in self.run.lanes], dtype=bool)
+        leads = self.lanes_of(service) | self._away
         mine = [row for row in rows if leads[self.rows.lane[row]]]
         if len(mine) > LONGEST:
             left_out = len(mine) - LONGEST

@@ -203,7 +203,7 @@ class WayToBroker:
             if delay_s > 0.0:
                 self.sim.env.at(now_s + delay_s, self._arrive, message)
             else:
-                self._to.route(now_s, message)
+                self._to.route(now_s, (*message,))  # a copy is a message of its own: brokers tell them by identity
         if not delays_s:
             number, root, published_s, enqueued_s, attempt, _ = message
             self.sim.log.add(

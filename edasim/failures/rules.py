@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -226,7 +226,8 @@ class Conserved:
     def _finding(self, books: Books, what: str, key: Any, at_s: float, facts: list[Fact]) -> Finding:
         shown = facts if len(facts) <= 6 else [*facts[:3], *facts[-3:]]
         known = [str(fact.detail["event_id"]) for fact in shown if "event_id" in fact.detail]
-        explain = books.explain([], None, shown, at_s, what)
+        also = () if self.by is None else ways_of(books, shown)
+        explain = books.explain([], None, shown, at_s, what, also)
         return Finding(
             Verdict.VIOLATED,
             self.describe(),
@@ -297,6 +298,16 @@ def instants(books: Books, name: str, by: str | None) -> list[Instant]:
 def as_row(fact: Fact) -> Any:
     """A fact with its particulars as attributes."""
     return SimpleNamespace(**{**fact.detail, "time_s": fact.time_s, "kind": fact.kind, "subject": fact.subject})
+
+
+def ways_of(books: Books, facts: Sequence[Fact]) -> tuple[tuple[int, str | None], ...]:
+    """The messages in whose handling these facts were appended, each with the service that handled it."""
+    found: dict[tuple[int, str | None], None] = {}
+    for fact in facts:
+        number = books.number_of.get(str(fact.detail.get("event_id")))
+        if number is not None:
+            found[number, fact.subject if fact.subject in books.services else None] = None
+    return tuple(found)
 
 
 def about_fact(books: Books, verdict: Verdict, promise: str, words: str, fact: Fact) -> Finding:

@@ -31,6 +31,9 @@ class Failure(enum.Enum):
     EXPIRED = "expired"
     """The deadline has passed: nobody waits for the answer."""
 
+    __hash__ = object.__hash__
+    """By identity: policies look a failure up after every call, and an enumeration's own hash runs in Python."""
+
 
 def check_failures(field: str, value: Any) -> frozenset[Failure]:
     """Any number of failures, or their words, kept as a set; for `checks.checked`."""

@@ -69,7 +69,8 @@ class Bucket:
         tokens = self.tokens
         if now_s > self._at_s:
             tokens += (now_s - self._at_s) * self._rate_per_s
-            tokens = min(tokens, self._burst)
+            if tokens > self._burst:  # noqa: PLR1730 - a call of `min` takes as long as all the rest
+                tokens = self._burst
             self._at_s = now_s
         if tokens >= 1.0:
             self.tokens = tokens - 1.0

@@ -49,6 +49,7 @@ LABS: Mapping[str, str] = MappingProxyType(
         "queue": "queue_lab",
         "rebuild": "rebuild_lab",
         "registration": "registration_lab",
+        "resilience": "resilience_lab",
         "storm": "storm_lab",
         "trust": "trust_lab",
         "what_if": "what_if_lab",

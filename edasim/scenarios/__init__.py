@@ -11,10 +11,11 @@ from .fleet import FailedRequests, FailedShare, Fleet, Trouble
 from .one_broker import OneBroker, six_brokers
 from .queue import SingleQueue
 from .registration import Audit, Registration, Sender, audit
-from .storm import Goodput, Storm
+from .storm import AnsweredShare, Goodput, Storm
 from .story import Step, Story, story
 
 __all__ = [
+    "AnsweredShare",
     "Audit",
     "Comeback",
     "FailedRequests",

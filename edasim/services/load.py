@@ -20,14 +20,14 @@ from .. import checks
 from ..kernel import streams, times
 from .arrivals import Arrivals, Endless, First, Stoppable, Until, check_arrivals
 from .recordings import check_rising, read_times_s
-from .rhythms import Bursty, Diurnal
+from .rhythms import Bursty, Diurnal, Steps
 
 if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
-    "Arrivals", "Bursty", "Closed", "Constant", "Diurnal", "First", "Load", "Poisson", "Renewal", "Trace", "Until",
-    "check_load",
+    "Arrivals", "Bursty", "Closed", "Constant", "Diurnal", "First", "Load", "Poisson", "Renewal", "Steps", "Trace",
+    "Until", "check_load",
 ]  # fmt: skip
 
 

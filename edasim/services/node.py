@@ -13,7 +13,7 @@ than its session (our consumers' heartbeats go on).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..brokers.base import Message, Subscription
@@ -42,6 +42,8 @@ class Node:
         self.slow_factor = 1.0
         self.held_bytes = 0
         """What its handlers remember; a crash forgets it."""
+        self.memory: dict[Any, Any] = {}
+        """What its handlers keep in it, under keys of their own; a crash forgets it."""
         self.limit_bytes: int | None = None
         self.back_after_s: float | None = None
         """How long after it ran out of memory it is back; None: somebody restarts it."""
@@ -70,6 +72,7 @@ class Node:
         """Stops all slots and takes no more messages; returns what the slots worked on."""
         self.up = False
         self.held_bytes = 0
+        self.memory.clear()
         self._wake(now_s)
         in_work = sum(slot.message is not None for slot in self.slots)
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.service.name, in_work=in_work)

@@ -1,4 +1,4 @@
-"""Loads whose rate changes: at random between two values (`Bursty`), or over the day (`Diurnal`).
+"""Loads whose rate changes: at random between two values (`Bursty`), over the day (`Diurnal`), or by plan (`Steps`).
 
 `Bursty` is the two-state Markov-modulated Poisson process; its dispersion formula is that of Heffes and Lucantoni
 (1986). `Diurnal` is a Poisson process with a rate that follows a cosine, made exact by thinning (Lewis and Shedler,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,6 +148,57 @@ def moved(arrivals: Iterator[Numbers], stays: Iterator[tuple[Numbers, Numbers]])
         yield instants_s
         past = np.searchsorted(expected, block[-1], side="right") - 1
         ends_s, expected = ends_s[past:], expected[past:]
+
+
+def check_rates(field: str, value: Any) -> tuple[float, ...]:
+    """Rates per second of at least 0, the last one above 0, so that arrivals go on; for `checks.checked`."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise checks.refuse(field, value, "give a list of rates per second")
+    rates_per_s = tuple(check_rate_or_none(f"{field}[{place}]", rate) for place, rate in enumerate(value))
+    if not rates_per_s or rates_per_s[-1] == 0.0:
+        raise checks.refuse(field, value, "give at least one rate, and a last one above 0")
+    return rates_per_s
+
+
+@checks.configuration
+class Steps(Endless):
+    """Poisson arrivals at the first of `rates_per_s` >= 0 for `each_s` > 0 seconds, then at the next; the last stays.
+
+    >>> import numpy as np
+    >>> climbing = Steps(rates_per_s=[10.0, 0.0, 30.0], each_s=100.0)
+    >>> instants_s = np.fromiter(climbing.until(300.0).arrivals_s(np.random.default_rng(1)), float)
+    >>> np.histogram(instants_s, bins=[0, 100, 200, 300])[0].tolist()
+    [991, 0, 3047]
+    """
+
+    rates_per_s: tuple[float, ...] = checks.checked(check_rates)
+    each_s: float = checks.checked(times.check_moderate)
+
+    @property
+    def mean_per_s(self) -> float:
+        """The last rate, which stays."""
+        return self.rates_per_s[-1]
+
+    def arrivals_s(self, rng: np.random.Generator) -> Iterator[float]:
+        """Arrivals of a unit-rate Poisson process, each at the instant where the expected arrivals reach it."""
+        unit_rate = streams.blocks_of_instants(rng.standard_exponential)
+        return itertools.chain.from_iterable(block.tolist() for block in moved(unit_rate, self._stays()))
+
+    def _stays(self) -> Iterator[tuple[Numbers, Numbers]]:
+        """The ends of the steps with the arrivals expected up to each, then the last step for ever longer."""
+        ends_s = self.each_s * np.arange(1.0, len(self.rates_per_s) + 1.0)
+        expected = np.cumsum(self.each_s * np.array(self.rates_per_s))
+        yield ends_s, expected
+        end_s, sum_of_all, longer_s = float(ends_s[-1]), float(expected[-1]), self.each_s
+        while True:
+            longer_s *= 2.0
+            end_s, sum_of_all = end_s + longer_s, sum_of_all + longer_s * self.rates_per_s[-1]
+            yield np.array([end_s]), np.array([sum_of_all])
+
+    def describe(self) -> str:
+        """In plain words."""
+        rates = ", ".join(f"{rate:g}" for rate in self.rates_per_s)
+        return f"Poisson arrivals at {rates} per s, each for {self.each_s:g} s; the last stays"
 
 
 def check_peak_ratio(field: str, value: Any) -> float:

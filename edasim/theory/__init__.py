@@ -1,16 +1,17 @@
 """Theory: what queues, networks and repairs do in the long run, and what chance alone does to a measurement.
 
-Rooms above compare their runs with these results; nothing here knows of simulation. Three kinds of names live here:
+Rooms above compare their runs with these results; nothing here knows of simulation. Four kinds of names live here:
 
 - results of queueing theory, made by functions such as `mm1`, `mmc`, `mg1` and `closed_network`: frozen objects with
   `load`, `mean_wait_s`, `mean_response_s`, `mean_number`, `wait_quantile_s(p)` and the like, where theory has them;
+- a recurrence in time, `RetryStorm`: what a fault leaves behind where clients try again;
 - laws of one number: `erlang_b`, `little_number`, `drain_time_s`, `k_of_n_availability` and the like;
 - the analysis of output: `mean_interval`, `paired_interval`, `mser5` and the like.
 
 Follows: Kleinrock, Queueing Systems; Harchol-Balter, Performance Modeling and Design of Computer Systems; Law,
 Simulation Modeling and Analysis. Each function names its rule (QT-01 to QT-27, SO-01 to SO-07) and when it holds; the
-table `data/theory/theory_values.csv` holds values that the tests reproduce. Left out: transient behaviour, multi-class
-networks, fluid and diffusion limits, rare-event estimators. Importing this room loads numpy, and no more.
+table `data/theory/theory_values.csv` holds values that the tests reproduce. Left out: other transient behaviour,
+multi-class networks, fluid and diffusion limits, rare-event estimators. Importing this room loads numpy, and no more.
 """
 
 from .availability import (
@@ -72,6 +73,7 @@ from .one_server import (
     mm1_breakdowns,
     non_preemptive_priorities,
 )
+from .retry_storm import RetryStorm, StormCourse, StormRegion
 from .warm_up import WarmUp, mser5
 
 __all__ = [
@@ -92,7 +94,10 @@ __all__ = [
     "PairedInterval",
     "PowerOfChoices",
     "PriorityClass",
+    "RetryStorm",
     "Scalability",
+    "StormCourse",
+    "StormRegion",
     "WarmUp",
     "amdahl",
     "batch_arrivals",

@@ -8,6 +8,7 @@ dashboards, and anything that needs a network or a server.
 from .beside import measured_runs_svg
 from .broker_inside import broker_film, broker_inside_svg, queue_film
 from .broker_queue import broker_queue_svg
+from .call_chain import call_chain
 from .chart import Scale
 from .comeback import comeback_svg
 from .compared import compared_svg
@@ -15,6 +16,7 @@ from .consumer_rows import consumer_rows_svg
 from .crash_matrix import crash_matrix
 from .crash_points import crash_points
 from .crash_steps import crash_steps
+from .crowd import crowd_svg
 from .deliveries import deliveries, deliveries_svg
 from .dots import dots_svg
 from .event_stream import Place, event_stream, history_svg
@@ -24,6 +26,7 @@ from .fleet import fleet_svg
 from .goodput import goodput_svg
 from .load_curve import wait_against_load_svg
 from .matrix import matrix_svg
+from .metastable import hysteresis, metastable_map
 from .pair import pairs_svg, two_queues_svg
 from .partitions import partitions_svg
 from .picture import Picture
@@ -33,6 +36,7 @@ from .rates import rates_svg
 from .rebalance import rebalance_svg
 from .rebuild import rebuild_svg
 from .request_story import request_story
+from .resilience import resilience_svg
 from .routing import routing_svg, subjects_svg
 from .run_count import run_count_svg
 from .snapshot_cost import snapshot_cost_svg
@@ -53,12 +57,14 @@ __all__ = [
     "broker_film",
     "broker_inside_svg",
     "broker_queue_svg",
+    "call_chain",
     "comeback_svg",
     "compared_svg",
     "consumer_rows_svg",
     "crash_matrix",
     "crash_points",
     "crash_steps",
+    "crowd_svg",
     "deliveries",
     "deliveries_svg",
     "dots_svg",
@@ -68,8 +74,10 @@ __all__ = [
     "fleet_svg",
     "goodput_svg",
     "history_svg",
+    "hysteresis",
     "matrix_svg",
     "measured_runs_svg",
+    "metastable_map",
     "pairs_svg",
     "partitions_svg",
     "predicted_waits_svg",
@@ -80,6 +88,7 @@ __all__ = [
     "rebalance_svg",
     "rebuild_svg",
     "request_story",
+    "resilience_svg",
     "routing_svg",
     "run_count_svg",
     "snapshot_cost_svg",

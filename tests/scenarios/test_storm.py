@@ -1,10 +1,13 @@
 """The storm: what becomes of a system when its fault is over."""
 
+import math
+
 import pytest
 
 from edasim import errors
 from edasim.governance import Backoff, CircuitBreaker, Retry, ShareOfFresh
-from edasim.scenarios import Storm
+from edasim.scenarios import AnsweredShare, Storm
+from edasim.services import load
 from edasim.services.calls import Protections, attempts_per_request, traffic
 
 PATIENCE = Backoff(first_wait_s=1.0, factor=1.0, jitter="none")
@@ -64,7 +67,8 @@ def test_before_the_fault_all_are_answered_and_during_it_few():
 
 
 def test_a_storm_can_be_stored_and_made_again():
-    storm = Storm(protections=GUARDED, stale="dropped", order="newest_first")
+    climbing = load.Steps(rates_per_s=[10.0, 20.0], each_s=5.0)
+    storm = Storm(protections=GUARDED, stale="dropped", order="newest_first", arrivals=climbing, room=40)
     assert Storm.from_dict(storm.to_dict()) == storm
     assert "CircuitBreaker" in str(storm.to_dict())
 
@@ -74,6 +78,13 @@ def test_an_answer_that_takes_longer_than_asked_is_no_goodput():
     all_of_them = traffic(run, "shop").mean("goodput_per_s", 0.0, 100.0)
     quick = traffic(run, "shop", within_s=0.05).mean("goodput_per_s", 0.0, 100.0)
     assert 0.0 < quick < all_of_them
+
+
+def test_the_share_that_is_answered_counts_requests_where_they_were_asked():
+    run = Storm(protections=NAIVE, **SMALL).run(seed=1, until_s=40.0)
+    assert AnsweredShare(from_s=0.0, until_s=9.0)(run) == 1.0
+    assert AnsweredShare(from_s=25.0, until_s=39.0)(run) == 0.0
+    assert math.isnan(AnsweredShare(from_s=41.0, until_s=42.0)(run))
 
 
 def test_the_traffic_of_nobody_is_refused():

@@ -33,6 +33,7 @@ ENDLESS = {
     "bursty": BURSTY,
     "bursty, silent between": load.Bursty(rate_low_per_s=0.0, rate_high_per_s=5.0, mean_low_s=0.3, mean_high_s=0.1),
     "diurnal": DIURNAL,
+    "steps": load.Steps(rates_per_s=[20.0, 0.0, 40.0], each_s=3.0),
 }
 ENDING = {
     "trace": load.Trace(times_s=[0.0, 0.5, 0.5, 2.0]),
@@ -236,6 +237,27 @@ class TestDiurnal:
         flat = load.Diurnal(mean_per_s=3.0, peak_ratio=1.0)
         gaps = np.diff(arrivals(flat, 20_000), prepend=0.0)
         assert stats.kstest(gaps, stats.expon(scale=1 / 3).cdf).pvalue > FALSE_ALARM
+
+
+class TestSteps:
+    CLIMB = load.Steps(rates_per_s=[30.0, 0.0, 60.0], each_s=100.0)
+
+    def test_moved_to_its_own_clock_it_is_a_unit_rate_poisson_process(self):
+        """A Kolmogorov-Smirnov test of the gaps, at the false-alarm rate of this file."""
+        instants_s = np.array(arrivals(self.CLIMB.until(400.0)))
+        expected = np.interp(instants_s, [0.0, 100.0, 200.0, 400.0], [0.0, 3_000.0, 3_000.0, 15_000.0])
+        assert stats.kstest(np.diff(expected, prepend=0.0), "expon").pvalue > FALSE_ALARM
+        assert not ((instants_s > 100.0) & (instants_s < 200.0)).any()
+
+    def test_the_last_rate_stays(self):
+        assert self.CLIMB.mean_per_s == 60.0
+        late = sum(instant_s > 4_000.0 for instant_s in arrivals(self.CLIMB.until(4_100.0), seed=3))
+        assert abs(late - 6_000.0) < stats.norm.isf(FALSE_ALARM / 2) * math.sqrt(6_000.0)
+
+    @pytest.mark.parametrize("rates_per_s", [[], "12", [1.0, 0.0], [-1.0, 2.0], 5.0])
+    def test_rates_that_cannot_be_are_refused(self, rates_per_s):
+        with pytest.raises(ConfigurationError, match=r"Steps\.rates_per_s"):
+            load.Steps(rates_per_s=rates_per_s, each_s=1.0)
 
 
 class TestEnds:

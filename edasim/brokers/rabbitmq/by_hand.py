@@ -80,6 +80,8 @@ class RabbitDelivery(Held):
         self._subscription.let_go(self)
 
     def _settle(self, how: str) -> None:
+        if not self.channel_of.is_open:
+            raise closed_channel(self._subscription, self.channel_of)
         if self._settled_as is not None or not self._subscription.knows(self._message):
             raise unknown_tag(self._subscription, self.channel_of, self.tag)
         self._settled_as = how
@@ -127,17 +129,22 @@ class Channel:
 
     def _delivery(self, tag: int) -> RabbitDelivery:
         if not self.is_open:
-            raise ChannelError(
-                f"the channel of {self._consumer.name!r} is closed",
-                field="channel",
-                value=self._consumer.name,
-                remedy="receive anew, which opens another channel",
-                at_s=float(self._subscription.sim.env.now),
-            )
+            raise closed_channel(self._subscription, self._consumer)
         for delivery in self._open():
             if delivery.tag == tag:
                 return delivery
         raise unknown_tag(self._subscription, self._consumer, tag)
+
+
+def closed_channel(subscription: Consumption, consumer: Consumer) -> ChannelError:
+    """The error for using a channel that was closed: what it held has gone back, and its tags are good no more."""
+    return ChannelError(
+        f"the channel of {consumer.name!r} is closed",
+        field="channel",
+        value=consumer.name,
+        remedy="receive anew, which opens another channel",
+        at_s=float(subscription.sim.env.now),
+    )
 
 
 def unknown_tag(subscription: Consumption, consumer: Consumer, tag: int) -> PreconditionFailedError:

@@ -192,7 +192,9 @@ class QueueState:
     # ------------------------------------------------------------------------------------------ consumers
 
     def join(self, now_s: float, consumer: Consumer) -> None:
-        """A consumer registers; one that only polls gets no turn."""
+        """A consumer registers, after what closed channels gave back; one that only polls gets no turn."""
+        if self._coming_back:
+            self.take_back(now_s)
         self.consumers[consumer] = None
         if consumer.limit == 0:
             consumer.full = True

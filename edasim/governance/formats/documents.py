@@ -1,5 +1,5 @@
-"""Text to plain data: YAML (safe, several documents, anchors) or JSON, without repeated keys, bounded in size and
-depth.
+"""Text to plain data: YAML (safe, several documents, anchors), JSON or Java's properties, without repeated keys,
+bounded in size and depth.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ def read_documents(text: str, source: str) -> list[Any]:
     """The documents of a text, without empty ones; anchors are resolved, and what they unfold to counts in full."""
     if len(text) > MOST_CHARACTERS:
         raise broken(source, f"has {len(text):,} characters", f"give at most {MOST_CHARACTERS:,}")
-    found = _json(text, source) if source.lower().endswith(".json") else _yaml(text, source)
+    suffix = source.lower().rpartition(".")[2]
+    found = {"json": _json, "properties": _properties}.get(suffix, _yaml)(text, source)
     documents = [document for document in found if document is not None]
     budget = [MOST_NODES]
     for document in documents:
@@ -59,6 +60,26 @@ def _json(text: str, source: str) -> list[Any]:
         return [json.loads(text, object_pairs_hook=pairs)]
     except (json.JSONDecodeError, RecursionError) as error:
         raise broken(source, f"is no JSON ({error})", "give a JSON document") from None
+
+
+def _properties(text: str, source: str) -> list[Any]:
+    """Java's properties: a name and a value a line, comments after # or !, lines that go on after a backslash.
+
+    A line of three dashes begins another document, as Spring has it. Left out: escapes.
+    """
+    documents: list[Any] = [{}]
+    for line in re.sub(r"\\\r?\n[ \t]*", "", text).splitlines():
+        if re.fullmatch(r"[#!]---\s*", line):
+            documents.append({})
+        match = re.fullmatch(r"\s*(?P<name>[^\s=:#!][^\s=:]*)\s*[=:\s]\s*(?P<value>.*?)\s*", line)
+        if match is None:
+            if line.strip() and line.strip()[0] not in "#!":
+                raise broken(source, f"has the line {line.strip()!r}", "give NAME=VALUE in each line")
+            continue
+        if match["name"] in documents[-1]:
+            raise broken(source, f"has the key {match['name']!r} twice", "give each key once")
+        documents[-1][match["name"]] = match["value"]
+    return [document for document in documents if document]
 
 
 def _yaml(text: str, source: str) -> list[Any]:

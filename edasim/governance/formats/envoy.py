@@ -2,9 +2,9 @@
 retries.
 
 Follows: the v3 API (`envoy.config.cluster.v3.Cluster`, `envoy.config.route.v3`). A document is a bootstrap, a list of
-resources as discovery services give them, a cluster, or a route configuration; field names may be in snake or camel
-case. Policies stand under their cluster's name; a route whose cluster has a policy of that kind already, with other
-values, stands under "CLUSTER ROUTE".
+resources as discovery services give them, a cluster, a route configuration, or a dump of a running Envoy; field names
+may be in snake or camel case. Policies stand under their cluster's name; a route whose cluster has a policy of that
+kind already, with other values, stands under "CLUSTER ROUTE".
 
 Left out: connections (their limits and timeouts), extensions, weighted clusters' shares, and whatever moves bytes.
 """
@@ -25,7 +25,13 @@ TYPE = re.compile(r"type\.googleapis\.com/envoy\.(?P<rest>.+)")
 NOT_GOVERNANCE = "says nothing about when and where calls are made"
 MANAGER = "HttpConnectionManager"
 MARKS = {"static_resources", "resources", "clusters", "load_assignment", "outlier_detection", "circuit_breakers"}
-MARKS |= {"virtual_hosts", "lb_policy", "connect_timeout", "static_clusters", "health_checks"}
+MARKS |= {"virtual_hosts", "lb_policy", "connect_timeout", "static_clusters", "health_checks", "dynamic_resources"}
+MARKS |= {"static_route_configs", "dynamic_active_clusters", "dynamic_route_configs"}
+DUMPED = {
+    "static_clusters": "cluster", "dynamic_active_clusters": "cluster", "dynamic_warming_clusters": "cluster",
+    "static_route_configs": "route_config", "dynamic_route_configs": "route_config",
+}  # fmt: skip
+"""The lists of a dump (`/config_dump` of the admin interface), and where in their members the message is."""
 
 
 def spelling(name: str) -> str:
@@ -38,6 +44,9 @@ def spelling(name: str) -> str:
 def recognises(document: dict[Any, Any]) -> bool:
     """Whether a document is one of Envoy's."""
     if TYPE.match(str(document.get("@type", ""))):
+        return True
+    configs = document.get("configs")
+    if isinstance(configs, list) and any(isinstance(each, dict) and recognises(each) for each in configs):
         return True
     return bool(MARKS & {spelling(str(name)) for name in document})
 
@@ -65,6 +74,10 @@ def _read_message(fields: Fields, found: dict[str, dict[str, Policy]]) -> None:
     elif "clusters" in fields:
         for cluster in fields.objects("clusters"):
             _read_message(cluster, found)
+    elif "configs" in fields or DUMPED.keys() & {name for name, _ in fields.names()}:
+        _read_dump(fields, found)
+    elif "dynamic_resources" in fields:
+        fields.ignore("dynamic_resources", "names the servers that have the clusters; give what they send")
     elif kind.endswith("RouteConfiguration") or "virtual_hosts" in fields:
         read_routes(fields, found)
         return
@@ -74,6 +87,21 @@ def _read_message(fields: Fields, found: dict[str, dict[str, Policy]]) -> None:
         read_cluster(fields, found)
         return
     fields.finish(dict.fromkeys((name for name, _ in fields.names()), NOT_GOVERNANCE))
+
+
+def _read_dump(dump: Fields, found: dict[str, dict[str, Policy]]) -> None:
+    """What a running Envoy says of itself: the last word on its clusters and routes."""
+    for config in dump.objects("configs"):
+        if DUMPED.keys() & {name for name, _ in config.names()}:
+            _read_message(config, found)
+        else:
+            dump.notes.ignored.append(Note(config.path, config.raw("@type"), NOT_GOVERNANCE))
+    for list_of, inside in DUMPED.items():
+        for member in dump.objects(list_of):
+            message = member.section(inside)
+            if message is not None:
+                _read_message(message, found)
+            member.finish(dict.fromkeys((name for name, _ in member.names()), NOT_GOVERNANCE))
 
 
 def _type_of(fields: Fields) -> str:

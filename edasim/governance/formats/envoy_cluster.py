@@ -47,7 +47,6 @@ CLUSTER = {
     "metadata": NOT_GOVERNANCE,
     "@type": NOT_GOVERNANCE,
     "lb_subset_config": "subsets of endpoints are not modelled",
-    "load_balancing_policy": "extensions are not read; give lb_policy",
     "slow_start_config": "slow start is not modelled",
     "filters": "extensions are not read",
     "upstream_config": "extensions are not read",
@@ -92,6 +91,8 @@ DETECTIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     ),
 }
 """The detections: to what percentage Envoy enforces each unless told otherwise, and the fields that say how."""
+ROUTED = {"timeout", "retry", "timeout of an attempt"}
+"""The kinds of policies that routes add to a cluster."""
 HANDLERS = ("http_health_check", "tcp_health_check", "grpc_health_check", "custom_health_check")
 JITTER = "intervals are not spread"
 
@@ -100,9 +101,11 @@ def read_cluster(cluster: Fields, found: dict[str, dict[str, Policy]]) -> None:
     """Adds the policies of a cluster under its name."""
     name = checks.check_text(cluster.at("name"), cluster.raw("name"))
     policies = found.setdefault(name, {})
-    if "balancing" in policies:
+    if not policies.keys() <= ROUTED:
         raise checks.refuse(cluster.at("name"), name, "give each cluster once")
-    policies["balancing"] = _balancing(cluster)
+    balancing = _balancing(cluster)
+    if balancing is not None:
+        policies["balancing"] = balancing
     breakers = cluster.section("circuit_breakers")
     if breakers is not None:
         policies |= _limits(breakers)
@@ -205,15 +208,14 @@ def _rates(fields: Fields) -> dict[str, Any]:
 
 
 def _enforced(fields: Fields) -> dict[str, bool]:
-    """Which detections eject; percentages between 0 and 100 are refused, since only all or nothing is modelled."""
+    """Which detections eject; of percentages between 0 and 100 it is noted that here all detections count."""
     found = {}
     for name, (default, detected_by) in DETECTIONS.items():
-        value = fields.take(f"enforcing_{name}", whole, "whether what is detected is ejected")
-        value = default if value is None else value
-        if value not in {0, 100}:
-            remedy = "give 0 or 100; shares in between are not modelled"
-            raise checks.refuse(fields.path_of(f"enforcing_{name}"), value, remedy)
-        found[name] = value == 100
+        value = fields.take(f"enforcing_{name}", percent, "whether what is detected is ejected")
+        value = default / 100.0 if value is None else value
+        found[name] = value > 0.0
+        if 0.0 < value < 1.0:
+            fields.partly(f"enforcing_{name}", f"{value:.0%} of what is detected is ejected there, all of it here")
         for field in () if found[name] else detected_by:
             fields.moot(field, f"enforcing_{name} is 0" + (" unless told otherwise" if default == 0 else ""))
     return found
@@ -238,12 +240,13 @@ def _probe(check: Fields) -> Probe:
     others = ("no_traffic_interval", "no_traffic_healthy_interval", "unhealthy_interval", "unhealthy_edge_interval")
     reasons |= dict.fromkeys((*others, "healthy_edge_interval"), "the interval is always the same")
     reasons |= dict.fromkeys(("reuse_connection", "event_log_path", "tls_options", "alt_port"), NOT_GOVERNANCE)
-    reasons["always_log_health_check_failures"] = NOT_GOVERNANCE
+    logged = ("event_logger", "always_log_health_check_failures", "always_log_health_check_success")
+    reasons |= dict.fromkeys((*logged, "transport_socket_match_criteria"), NOT_GOVERNANCE)
     check.finish(reasons)
     return made(check.path, Probe, **settings)
 
 
-def _balancing(cluster: Fields) -> Balancing:
+def _balancing(cluster: Fields) -> Balancing | None:
     common = cluster.section("common_lb_config")
     panic = bound = None
     if common is not None:
@@ -264,11 +267,15 @@ def _balancing(cluster: Fields) -> Balancing:
                 "close_connections_on_host_set_change": CONNECTIONS,
             }
         )
-    policy = str(cluster.raw("lb_policy") or "ROUND_ROBIN").upper()
-    if "lb_policy" in cluster:
-        stands_for = "; a ring stands for Maglev's table" if policy == "MAGLEV" else ""
-        cluster.take("lb_policy", checks.check_text, f"the balancing policy{stands_for}")
-    choices = _choices(cluster)
+    policy, choices = _extension(cluster)
+    if policy is None:
+        policy = str(cluster.raw("lb_policy") or "ROUND_ROBIN").upper()
+        if policy in {"CLUSTER_PROVIDED", "LOAD_BALANCING_POLICY_CONFIG"}:
+            cluster.ignore("lb_policy", "the policy is an extension's, which is not read")
+        elif "lb_policy" in cluster:
+            stands_for = "; a ring stands for Maglev's table" if policy == "MAGLEV" else ""
+            cluster.take("lb_policy", checks.check_text, f"the balancing policy{stands_for}")
+        choices = _choices(cluster)
     for name in ("ring_hash_lb_config", "maglev_lb_config", "round_robin_lb_config", "original_dst_lb_config"):
         cluster.ignore(name, "the size of tables is not modelled")
     match policy:
@@ -280,8 +287,48 @@ def _balancing(cluster: Fields) -> Balancing:
             return made(cluster.path, PowerOfChoices, panic_ratio=panic, choices=choices)
         case "RING_HASH" | "MAGLEV":
             return made(cluster.path, ConsistentHash, panic_ratio=panic, bound=bound)
+        case "CLUSTER_PROVIDED" | "LOAD_BALANCING_POLICY_CONFIG":
+            return None
     known = "ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH or MAGLEV"
     raise checks.refuse(cluster.at("lb_policy"), policy, f"give {known}; others are not modelled")
+
+
+def _extension(cluster: Fields) -> tuple[str | None, int | None]:
+    """The first policy of `load_balancing_policy` that is known here, which takes the place of `lb_policy`, and how
+    many it draws.
+    """
+    section = cluster.section("load_balancing_policy")
+    if section is None:
+        return None, None
+    found: str | None = None
+    choices: int | None = None
+    for each in section.objects("policies"):
+        extension = each.section("typed_extension_config")
+        config = None if extension is None else extension.section("typed_config")
+        kind = "" if config is None else str(config.raw("@type") or "")
+        word = EXTENSIONS.get(kind.rpartition(".")[2])
+        if config is None or word is None or found is not None:
+            each.ignore("typed_extension_config", "an earlier policy is used" if found else "extensions are not read")
+            continue
+        found = word
+        config.take("@type", checks.check_text, "the balancing policy, in place of lb_policy")
+        if word == "LEAST_REQUEST":
+            choices = config.take("choice_count", whole, "endpoints drawn")
+        config.finish(dict.fromkeys((name for name, _ in config.names()), "the policy's details are not modelled"))
+        each.finish({})
+    cluster.ignore("lb_policy", "load_balancing_policy takes its place")
+    section.finish({})
+    return found, choices
+
+
+EXTENSIONS = {
+    "RoundRobin": "ROUND_ROBIN",
+    "LeastRequest": "LEAST_REQUEST",
+    "Random": "RANDOM",
+    "RingHash": "RING_HASH",
+    "Maglev": "MAGLEV",
+}
+"""The last word of the type of an extension, and the policy that it is."""
 
 
 def _choices(cluster: Fields) -> int | None:

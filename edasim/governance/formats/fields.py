@@ -110,6 +110,10 @@ class Fields:
             self.notes.understood = [note for note in self.notes.understood if note.path != path]
             self.notes.ignored.append(Note(path, value, f"without effect: {why}"))
 
+    def partly(self, name: str, why: str) -> None:
+        """Notes a field that was understood also as one that is not kept to the letter."""
+        self.notes.ignored.append(Note(self.path_of(name), self.raw(name), why))
+
     def finish(self, others: Mapping[str, str]) -> None:
         """Notes all that nobody asked for: with its reason, or as unknown, with the nearest name that is known."""
         reasons = {self._spelling(name): (name, why) for name, why in others.items()}

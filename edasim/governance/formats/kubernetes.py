@@ -13,7 +13,7 @@ from typing import Any
 from ... import checks
 from ..health import Probe, Probes
 from .fields import Fields, Notes, document_path, made, whole
-from .report import Note, Policy
+from .report import UNKNOWN, UNKNOWN_KIND, Note, Policy
 
 VERSIONS = {
     "Pod": "v1",
@@ -49,6 +49,14 @@ OTHERS = {
     | {"resources", "hostnameOverride"},
 }
 """The other fields of containers and pods."""
+OUTSIDE = {"apiVersion", "kind", "metadata", "spec", "status", "template", "replicas", "selector", "minReadySeconds"}
+OUTSIDE |= {"strategy", "updateStrategy", "revisionHistoryLimit", "progressDeadlineSeconds", "paused", "serviceName"}
+OUTSIDE |= {"podManagementPolicy", "volumeClaimTemplates", "persistentVolumeClaimRetentionPolicy", "ordinals"}
+OUTSIDE |= {"jobTemplate", "schedule", "timeZone", "concurrencyPolicy", "suspend", "startingDeadlineSeconds"}
+OUTSIDE |= {"successfulJobsHistoryLimit", "failedJobsHistoryLimit", "backoffLimit", "completions", "parallelism"}
+OUTSIDE |= {"activeDeadlineSeconds", "ttlSecondsAfterFinished", "completionMode", "manualSelector", "podFailurePolicy"}
+OUTSIDE |= {"backoffLimitPerIndex", "maxFailedIndexes", "podReplacementPolicy", "managedBy", "successPolicy"}
+"""The fields on the way from a workload to its containers."""
 REST = "says nothing about health"
 
 
@@ -64,9 +72,9 @@ def read(documents: list[Any], notes: Notes) -> dict[str, dict[str, Policy]]:
         fields = Fields(document, document_path(position), notes)
         kind, version = str(fields.raw("kind")), str(fields.raw("apiVersion"))
         if kind == "List" or (kind.removesuffix("List") in VERSIONS and kind.endswith("List")):
-            items = list(fields.objects("items"))
-            for item in items:
-                _read_resource(item, str(item.raw("kind")), str(item.raw("apiVersion")), found)
+            for item in fields.objects("items"):  # a list of one kind may leave out the kind and version of its items
+                own = str(item.raw("kind") or kind.removesuffix("List")), str(item.raw("apiVersion") or version)
+                _read_resource(item, *own, found)
         else:
             _read_resource(fields, kind, version, found)
     return found
@@ -74,7 +82,7 @@ def read(documents: list[Any], notes: Notes) -> dict[str, dict[str, Policy]]:
 
 def _read_resource(resource: Fields, kind: str, version: str, found: dict[str, dict[str, Policy]]) -> None:
     if kind not in VERSIONS:
-        resource.notes.ignored.append(Note(resource.path or "document", kind, f"a {kind} has no containers"))
+        resource.notes.ignored.append(Note(resource.path or "document", kind, _unread(kind, version)))
         return
     if version != VERSIONS[kind]:
         raise checks.refuse(resource.at("apiVersion"), version, f"give {VERSIONS[kind]} for a {kind}")
@@ -88,6 +96,14 @@ def _read_resource(resource: Fields, kind: str, version: str, found: dict[str, d
     spec.finish(dict.fromkeys(OTHERS["pod"], REST))
 
 
+def _unread(kind: str, version: str) -> str:
+    """Why a resource is not read: one of Kubernetes' own has no containers, another may well have some."""
+    group = version.rpartition("/")[0]
+    if "." not in group or group.endswith(".k8s.io"):
+        return f"a {kind} has no containers"
+    return f"{UNKNOWN_KIND} {kind!r} of {group}: only Kubernetes' own workloads are read"
+
+
 def _name(resource: Fields, kind: str) -> str:
     """The workload's name, after its namespace if it states one; its kind if it has no name."""
     metadata = resource.section("metadata")
@@ -99,12 +115,17 @@ def _name(resource: Fields, kind: str) -> str:
 
 
 def _pod_spec(resource: Fields, kind: str) -> Fields | None:
+    """The spec with the containers; on the way to it only fields that nobody knows are noted."""
     inner: Fields | None = resource
     steps = {"Pod": ("spec",), "PodTemplate": ("template", "spec")}.get(kind, ("spec", "template", "spec"))
     if kind == "CronJob":
         steps = ("spec", "jobTemplate", "spec", "template", "spec")
     for step in steps:
-        inner = None if inner is None else inner.section(step)
+        if inner is not None:
+            for field, path in inner.names():
+                if field not in OUTSIDE:
+                    inner.notes.ignored.append(Note(path, inner.raw(field), UNKNOWN))
+            inner = inner.section(step)
     return inner
 
 

@@ -38,7 +38,7 @@ def load(path: str | Path) -> Loaded:
 
 
 def load_text(text: str, source: str = "text.yaml") -> Loaded:
-    """As `load`, for a text; a `source` that ends in .json is read as JSON.
+    """As `load`, for a text; a `source` that ends in .json is read as JSON, one in .properties as Java's properties.
 
     >>> loaded = load_text("resilience4j.retry.instances.mail.maxAttempts: 4")
     >>> loaded.policy("mail", "retry").attempts, loaded.understood[0].path
@@ -55,7 +55,7 @@ def load_text(text: str, source: str = "text.yaml") -> Loaded:
     kind = found.pop()
     assert kind is not None
     notes = Notes()
-    policies = _READERS[kind].read(documents, notes)
+    policies = {name: kinds for name, kinds in _READERS[kind].read(documents, notes).items() if kinds}
     return Loaded(source, kind, policies, once(notes.understood), once(notes.ignored))
 
 

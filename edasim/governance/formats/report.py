@@ -69,8 +69,8 @@ class Loaded:
 
     @property
     def unknown(self) -> tuple[Note, ...]:
-        """The ignored fields that nobody knows: perhaps misspelt."""
-        return tuple(note for note in self.ignored if note.says.startswith(UNKNOWN))
+        """The ignored fields and kinds of resources that nobody knows: perhaps misspelt."""
+        return tuple(note for note in self.ignored if note.says.startswith((UNKNOWN, UNKNOWN_KIND)))
 
     def policy(self, name: str, kind: str) -> Policy:
         """The policy of this kind for this name; `UnknownNameError` tells which there are."""
@@ -91,5 +91,5 @@ class Loaded:
         return "\n".join(lines)
 
 
-UNKNOWN = "unknown field"
-"""How a note on a field that nobody knows begins."""
+UNKNOWN, UNKNOWN_KIND = "unknown field", "unknown kind"
+"""How a note on a field, or on a kind of resource, that nobody knows begins."""

@@ -1,8 +1,9 @@
 """Resilience4j as Spring Boot configures it: circuitbreaker, retry, ratelimiter, bulkhead, timelimiter.
 
-Follows: the `Common…ConfigurationProperties` of Resilience4j 2.x. Names may be written in camel or kebab case, and
-paths with dots. An instance takes what it does not say from its `baseConfig`, or else from the configuration
-`default`. A policy that is configured for nobody is read all the same, under the name "configs.NAME".
+Follows: the `Common…ConfigurationProperties` of Resilience4j 2.x. Names may be written in camel, kebab or snake case,
+and paths with dots, keys with dots in brackets. An instance takes what it does not say from its `baseConfig`, or else
+from the configuration `default`. A policy that is configured for nobody is read all the same, under the name
+"configs.NAME". Documents of one file add up, and a placeholder's default stands for it.
 
 Left out: `thread-pool-bulkhead` (threads are not modelled), exception classes and predicates (the policies know
 failures by kind), and documents that belong to a Spring profile.
@@ -10,6 +11,7 @@ failures by kind), and documents that belong to a Spring profile.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
@@ -23,7 +25,7 @@ from ..limiter import PermitsPerPeriod
 from ..retry import Backoff, Jitter, Retry
 from .durations import seconds
 from .fields import Fields, Notes, document_path, made, number, percent, whole, yes_or_no
-from .report import Policy
+from .report import Note, Policy
 
 Configs: TypeAlias = tuple[dict[str, dict[str, Any]], str]
 """The shared configurations of a module by name, and their path."""
@@ -69,38 +71,74 @@ def spelling(name: str) -> str:
 
 def recognises(document: dict[Any, Any]) -> bool:
     """Whether a document configures Resilience4j."""
-    return any(str(name).split(".")[0].lower() == ROOT for name in document)
+    return any(spelling(str(name).split(".")[0]) == ROOT for name in document)
 
 
 def read(documents: list[Any], notes: Notes) -> dict[str, dict[str, Policy]]:
-    """The policies by the name of the instance, then by kind."""
+    """The policies by the name of the instance, then by kind. Documents without a profile are one, as Spring has it:
+    a later one adds to the earlier ones and overrides them.
+    """
     found: dict[str, dict[str, Policy]] = {}
+    always: dict[str, Any] = {}
     for position, document in enumerate(documents):
         if not isinstance(document, dict):
             raise checks.refuse(document_path(position) or "document", document, "give an object with named fields")
         fields = Fields(unfolded(document), document_path(position), notes)
         profile = profile_of(fields)
         for name, _ in fields.names():
-            if name == ROOT and profile is None:
-                _read_modules(Fields(fields.raw(name), fields.at(name), notes, spelling), found)
-            else:
-                why = NOT_GOVERNANCE if profile is None or name != ROOT else f"holds for the profile {profile!r} only"
-                fields.ignore(name, why)
+            if spelling(name) != ROOT:
+                fields.ignore(name, NOT_GOVERNANCE)
+            elif profile is not None:
+                fields.ignore(name, f"holds for the profile {profile!r} only")
+            elif fields.raw(name) is not None:
+                content = filled(fields.raw(name), fields.at(name), notes)
+                if not isinstance(content, dict):
+                    raise checks.refuse(fields.at(name), content, "give an object with named fields")
+                override(always, content, ROOT, notes)
+    _read_modules(Fields(always, ROOT, notes, spelling), found)
     return found
 
 
 def unfolded(document: dict[Any, Any]) -> dict[str, Any]:
-    """The document with dots in names unfolded into objects, as Spring does; instances' names keep theirs in
-    brackets.
-    """
+    """The document with dots in names unfolded into objects, as Spring does; names in brackets keep theirs."""
     made_of: dict[str, Any] = {}
     for name, value in document.items():
         inner = unfolded(value) if isinstance(value, dict) else value
-        parts = str(name).split(".") if not str(name).startswith("[") else [str(name).strip("[]")]
+        parts = [bracketed or plain for bracketed, plain in PART.findall(str(name))] or [str(name)]
         for part in reversed(parts[1:]):
             inner = {part: inner}
         merge(made_of, {parts[0]: inner})
     return made_of
+
+
+PART = re.compile(r"\[([^\]]+)\]|([^.\[]+)")
+"""A part of a dotted name: in brackets, whatever it holds, or up to the next dot."""
+PLACEHOLDER = re.compile(r"\$\{[^${}:]+:(?P<default>[^{}]*)\}")
+
+
+def filled(value: Any, path: str, notes: Notes) -> Any:
+    """The value with the default in the place of each placeholder that has one, as `${TRIES:3}`, and a note on it."""
+    if isinstance(value, dict):
+        return {name: filled(content, f"{path}.{name}", notes) for name, content in value.items()}
+    match = PLACEHOLDER.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return value
+    notes.ignored.append(Note(path, value, f"a placeholder: its default, {match['default']!r}, is taken"))
+    return match["default"]
+
+
+def override(into: dict[str, Any], more: dict[str, Any], path: str, notes: Notes) -> None:
+    """Adds a later document's fields to those of earlier ones, object into object; what is said again is noted."""
+    earlier = {spelling(name): name for name in into}
+    for name, value in more.items():
+        is_a_name = isinstance(value, dict) and path != ROOT  # of an instance, say: the user's own, taken as written
+        same = name if is_a_name else earlier.get(spelling(name), name)
+        if isinstance(value, dict) and isinstance(into.get(same, {}), dict):
+            override(into.setdefault(same, {}), value, f"{path}.{same}", notes)
+            continue
+        if same in earlier.values():
+            notes.ignored.append(Note(f"{path}.{same}", into.pop(same), "said again in a later document"))
+        into[name] = value
 
 
 def merge(into: dict[str, Any], more: dict[str, Any], path: str = "") -> None:
@@ -133,6 +171,9 @@ def _read_modules(modules: Fields, found: dict[str, dict[str, Policy]]) -> None:
             _read_module(section, kind, build, found)
     modules.ignore("thread-pool-bulkhead", "threads and their queues are not modelled; a bulkhead counts calls")
     modules.ignore("endpoints", "concerns the management endpoints")
+    modules.ignore("scheduled", "threads are not modelled")
+    modules.ignore("micrometer", "concerns the product's metrics")
+    modules.ignore("cache", "caches are not modelled; see Fallback")
     modules.finish({})
 
 

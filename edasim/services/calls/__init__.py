@@ -13,6 +13,7 @@ A source may publish requests (`Source(to=client)`), and a generator handler may
 Left out: connections and their cost, payloads, streaming answers.
 """
 
+from .chain import Asked, Tried, chain_of
 from .client import Answer, Client
 from .discovery import Directory, Discovery
 from .instance import Instance
@@ -22,6 +23,7 @@ from .server import QueueOrder, Server, Stale
 
 __all__ = [
     "Answer",
+    "Asked",
     "Client",
     "Directory",
     "Discovery",
@@ -31,6 +33,8 @@ __all__ = [
     "Server",
     "Stale",
     "Traffic",
+    "Tried",
     "attempts_per_request",
+    "chain_of",
     "traffic",
 ]

@@ -296,6 +296,28 @@ def test_what_comes_back_is_before_what_is_published_at_that_instant(sim, broker
     ]  # fmt: skip
 
 
+@pytest.mark.rule("RMQ-13")
+@pytest.mark.parametrize("queue_type", ["classic", "quorum"])
+def test_a_consumer_that_comes_when_a_channel_has_closed_is_sent_what_that_held_first(sim, broker, queue_type):
+    queue = broker.declare_queue("q", type=queue_type)
+    subscription = queue.consume(prefetch=2)
+    read = []
+
+    def reader() -> Any:
+        for _ in range(2):
+            yield subscription.receive(consumer="ann")
+        subscription.channel("ann").close()
+        for _ in range(4):
+            delivery = yield subscription.receive(consumer="ben")
+            read.append((delivery.event.id, delivery.redelivered))
+            delivery.ack()
+
+    sim.env.process(reader())
+    publish_at(queue, *[1.0] * 4)
+    sim.run()
+    assert read == [("src-0", True), ("src-1", True), ("src-2", False), ("src-3", False)]
+
+
 def test_a_refused_message_without_a_limit_comes_again_for_ever_at_full_speed(sim, broker):
     queue = broker.declare_queue("q")
     work(queue.consume(prefetch=1), "srv", 0.25, handler=refuse)
@@ -355,8 +377,9 @@ def test_acknowledging_twice_closes_the_channel_and_all_it_holds_comes_back(sim,
             first.ack()
         told.append((refused.value.code, str(refused.value).count("unknown delivery tag 1")))
         told.append((second.settled, channel.is_open))
-        with pytest.raises(ChannelError, match="closed"):
-            channel.ack(second.tag)
+        for late in (lambda: channel.ack(second.tag), second.ack, first.ack):
+            with pytest.raises(ChannelError, match="504 CHANNEL_ERROR .* is closed"):
+                late()
         again = yield subscription.receive(consumer="ann")
         told.append((again.event.id, again.tag, again.redelivered))
         again.ack()

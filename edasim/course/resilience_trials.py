@@ -1,0 +1,347 @@
+"""Chapter 12's trials: a learner's consumer, promises and chaos experiment, and the three bugs without a name.
+
+A consumer's matrix is filled with crashes at every step, promises are held to runs that keep and break them, a chaos
+experiment is tried on a shop that is well, on one that repeats, and on one that stays dead. Each verdict names the
+mistake. Follows the outbox and the inbox (ES-07) and the Principles of Chaos Engineering. Left out: answers in words
+and numbers, which are in `ch12.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .. import checks
+from ..brokers import MemoryBus
+from ..events import Event
+from ..experiments import ChaosExperiment, ChaosVerdict
+from ..failures import (
+    Crash,
+    Finding,
+    Findings,
+    Outcome,
+    at_most_once,
+    check,
+    crash_points,
+    eventually,
+    exactly_once,
+    no,
+)
+from ..failures.promises import check_promises
+from ..kernel import Run, Simulation
+from ..scenarios import zoo
+from ..scenarios.base import Scenario
+from ..scenarios.order_shop import COURIER, PLACED, RELAY, RESERVED, STOCK, TILL, TOPOLOGY, OrderShop, Table
+from ..services import Context, Service, Source, load
+from ..services.handling import Publishing
+from ..services.source import Occasion
+from .ideas import WrongIdea
+from .rules import Verdict, idea_in_words, tuple_of
+from .trials import must_be_callable
+
+
+class Shelf:
+    """The stock's database in a learner's hands: reserve, note, put into the outbox; each alone, or several together.
+
+    Each write is a step at which the stock may die; what is written in one `transaction` is one step.
+    """
+
+    def __init__(self, table: Table, notes: set[int], outbox: Publishing, context: Context) -> None:
+        self._table, self._notes, self._outbox, self._context = table, notes, outbox, context
+        self._held: list[Callable[[], None]] | None = None
+
+    def is_noted(self, order_id: int) -> bool:
+        """Whether the order is noted as done."""
+        return order_id in self._notes
+
+    def note(self, order_id: int) -> None:
+        """Notes the order as done."""
+        self._write(lambda: self._notes.add(order_id), "a note")
+
+    def reserve(self, order_id: int) -> None:
+        """Reserves the goods of the order."""
+        self._write(lambda: self._reserve(order_id), "a reservation")
+
+    def outbox(self, event: Event) -> None:
+        """Writes an event into the outbox, from which the relay publishes it."""
+        self._write(lambda: self._put(event), "a row of the outbox")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is there at its end, or never."""
+        self._held = []
+        yield
+        held, self._held = self._held, None
+        for write in held:
+            write()
+        self._context.step("write", "a transaction")
+
+    def _write(self, write: Callable[[], None], what: str) -> None:
+        if self._held is not None:
+            self._held.append(write)
+            return
+        write()
+        self._context.step("write", what)
+
+    def _reserve(self, order_id: int) -> None:
+        rows, context = self._table.add(order_id), self._context
+        # noted in the log without a step of its own, since the step is that of the whole write
+        context.sim.log.fact(
+            context.now_s, "reserved", STOCK, event_id=context.event.id, trace_id=context.event.trace_id,
+            order_id=order_id, rows=rows,
+        )  # fmt: skip
+
+    def _put(self, event: Event) -> None:
+        self._outbox.publish(event, self._context.event, self._context.root)
+
+
+Consumer = Callable[[int, Shelf, Callable[[Event], None]], Any]
+
+
+@checks.configuration
+class LearnersShop(Scenario):
+    """The order shop, with a learner's function as the stock: `handle(order_id, shelf, publish)`.
+
+    Its courier knows orders. The order `again` is published a second time, as by a till that got no answer.
+    """
+
+    handle: Consumer = checks.kind(object, "a function of (order_id, shelf, publish)")
+    orders: tuple[int, ...] = checks.kind(tuple, "order ids", default=(1,))
+    again: bool = checks.kind(bool, "True or False", default=False)
+
+    @property
+    def promises(self) -> tuple[Any, ...]:
+        """One reservation and one parcel for each order; a second message about it asks for nothing more."""
+        once = (
+            exactly_once(to=STOCK, type=PLACED, effect="reserved", by="order_id"),
+            at_most_once(to=COURIER, type=RESERVED, effect="parcel_booked", by="order_id"),
+            no(lambda row: not row.is_reserved, "a parcel for goods that are not reserved", of="parcel_booked"),
+        )
+        come = eventually("parcel_booked", after=PLACED, by="order_id", within_s=600.0)
+        return once if self.again else (*once, come)
+
+    def build(self, sim: Simulation) -> dict[str, Any]:
+        """The shop; keeps the `notes` of the stock."""
+        wiring = MemoryBus().start(sim).wire(TOPOLOGY)
+        rows = MemoryBus(name="stock database").start(sim).topic("outbox")
+        table, notes, booked = Table("stock table"), set[int](), set[int]()
+        outbox = Publishing(sim, STOCK, rows)
+
+        def stock(event: Event, context: Context) -> None:
+            self.handle(event.data["order_id"], Shelf(table, notes, outbox, context), context.publish)
+
+        def courier(event: Event, context: Context) -> None:
+            if event.data["order_id"] not in booked:
+                order_id = event.data["order_id"]
+                booked.add(order_id)
+                context.fact("parcel_booked", order_id=order_id, is_reserved=table.has(order_id))
+
+        def relay(event: Event, context: Context) -> None:
+            context.publish(event)
+
+        Service(STOCK, of=wiring.subscription(STOCK), handler=stock, to=wiring.destination(STOCK))
+        Service(RELAY, of=rows.subscribe(RELAY), handler=relay, to=wiring.destination(STOCK))
+        Service(COURIER, of=wiring.subscription(COURIER), handler=courier)
+        ids = [*self.orders, self.orders[0]] if self.again else list(self.orders)
+        Source(
+            TILL, load=load.Trace(times_s=tuple(1.0 + place for place in range(len(ids)))),
+            to=wiring.destination(TILL), event=lambda occasion: _order(ids, occasion),
+        )  # fmt: skip
+        return {"notes": notes}
+
+
+def _order(ids: Sequence[int], occasion: Occasion) -> Event:
+    return Event(type=PLACED, subject=f"o-{ids[occasion.number]}", data={"order_id": ids[occasion.number]})
+
+
+def reserved(order_id: int) -> Event:
+    """The event that tells the courier: goods are reserved for this order."""
+    return Event(type=RESERVED, subject=f"o-{order_id}", data={"order_id": order_id})
+
+
+def consumer_trial(handle: Consumer, seed: int) -> Verdict:
+    """A learner's stock: without any fault, with an order that comes twice, and with a crash at every step."""
+    must_be_callable(handle)
+    orders = tuple(random.Random(seed).sample(range(1, 10_000), 2))
+    calm = LearnersShop(handle=handle, orders=orders)
+    run = calm.run()
+    found = check(run)
+    if found:
+        return Verdict(False, f"Nothing failed, and still: {found[0].what}.", "Reserve, and tell the courier.")
+    twice = check(calm.but(again=True).run())
+    if twice:
+        return Verdict(False, f"An order came twice: {twice[0].what}.", "It does not ask whether the order is noted.")
+    matrix = crash_points(calm, nodes=[STOCK, RELAY])
+    bad = next((cell for cell in matrix.cells if cell.outcome is not Outcome.SURVIVED), None)
+    if bad is not None:
+        wrong = len(matrix.cells) - matrix.count("survived")
+        where = f"{wrong} of {len(matrix.cells)} cells are not “survived”. The first: {bad}"
+        return Verdict(False, where, _consumer_idea(bad.findings))
+    if any(order_id not in run.kept["notes"] for order_id in orders):
+        idea = "It remembers in a variable of its own, which a real crash would have emptied. Notes survive."
+        return Verdict(False, "Green, for now.", idea_in_words(idea, WrongIdea.IDEMPOTENT_IS_A_MEMORY))
+    return Verdict(True, f"All {len(matrix.cells)} cells are “survived”.")
+
+
+def _consumer_idea(found: Findings) -> str:
+    outcome = Outcome.of(found)
+    if outcome in (Outcome.STUCK, Outcome.LOST):
+        return (
+            "The shelf says “done”, and nobody told the courier: what comes again is skipped. The event has to be "
+            "written in the same transaction as the note. What could publish it later?"
+        )
+    if outcome is Outcome.VIOLATED:
+        return (
+            "It tells the courier before it has written anything: of a reservation that is not there, and may never be."
+        )
+    return "The reservation was there and its note was not: what comes again is done again. Write both in one step."
+
+
+def promise_trial(promises: Any, seed: int) -> Verdict:
+    """A learner's promises, held to runs of the shop that keep “one parcel for each order, in a minute”, or do not."""
+    stated = check_promises("answer", list(promises) if isinstance(promises, list | tuple) else [promises])
+    if not stated:
+        return Verdict(False, "There is no promise in it.", "Give a list, such as [failures.at_least_once(to=…)].")
+    for words, run, is_kept, idea in _promise_cases(seed):
+        found = check(run, stated)
+        if is_kept and found:
+            return Verdict(False, f"{words} Your promise says: {found[0].what}.", idea)
+        if not is_kept and not found:
+            return Verdict(False, f"{words} Your promise finds nothing.", idea)
+    return Verdict(True, "It tells the runs that keep it from those that do not.")
+
+
+def _promise_cases(seed: int) -> Iterator[tuple[str, Run, bool, str]]:
+    """What happened, the run, whether the promise was kept in it, and the idea behind a wrong verdict."""
+    rng = random.Random(seed)
+    at_s = sorted(round(rng.uniform(1.0, 4.0), 2) for _ in range(3))
+    arrivals = load.Trace(times_s=tuple(at_s))
+    whole, bare = OrderShop(arrivals=arrivals, safety="inbox and outbox"), OrderShop(arrivals=arrivals)
+    known = OrderShop(arrivals=arrivals, safety="inbox")
+    written_s = at_s[0] + bare.checking_s + bare.connecting_s / 2
+    published_s = at_s[0] + bare.checking_s + bare.connecting_s + bare.closing_s / 2
+
+    def dying(shop: OrderShop, node: str, when_s: float, down_s: float = 1.0) -> Run:
+        return shop.but(faults=[Crash(node=node, at_s=when_s, down_s=down_s)]).run()
+
+    yield "Each order got its parcel at once.", whole.run(), True, "It asks for more than one parcel in a minute."
+    yield (
+        "The stock died and was restarted; each order got one parcel within seconds.", dying(whole, STOCK, written_s),
+        True, "A message that is delivered twice is no second parcel. Promise the effect, not the delivery.",
+    )  # fmt: skip
+    yield (
+        "An order was reserved, and the courier was never told.", dying(known, STOCK, written_s), False,
+        "What was never published is owed to nobody. Begin where the customer begins: at order.placed.",
+    )  # fmt: skip
+    yield (
+        "An order got two parcels, for two messages with different ids.", dying(bare, STOCK, published_s), False,
+        "By the id of a message each was done once. Say by what two messages are about one order.",
+    )  # fmt: skip
+    yield (
+        "A parcel was booked only after two minutes.", dying(whole, COURIER, at_s[0] + 0.01, 120.0), False,
+        "Eventually is no promise to a customer. Say within how many seconds.",
+    )  # fmt: skip
+
+
+def planned_shop() -> OrderShop:
+    """The shop for which a chaos experiment is to be planned: five orders per second for ten seconds, all protected."""
+    arrivals = load.Poisson(rate_per_s=5.0).until(10.0)
+    return OrderShop(arrivals=arrivals, safety="inbox and outbox", parcel_within_s=20.0)
+
+
+def parcel_ratio(run: Run, within_s: float = 3.0) -> float:
+    """The share of orders that got their parcel within some seconds; of those whose time is over (all, at the end)."""
+    events = run.numbered_events
+    asked = {
+        events[number].data["order_id"]: published_s
+        for number, published_s in zip(run.deliveries.number.tolist(), run.deliveries.published_s.tolist(), strict=True)
+        if events[number].type == PLACED and published_s + within_s <= run.ended_s
+    }
+    booked: dict[Any, float] = {}
+    for fact in run.fact_list:
+        if fact.kind == "parcel_booked":
+            booked.setdefault(fact.detail["order_id"], fact.time_s)
+    good = sum(order in booked and booked[order] - at_s <= within_s for order, at_s in asked.items())
+    return good / len(asked) if asked else 1.0
+
+
+PLAN_RUNS = 3
+
+
+def plan_trial(plan: Any, seed: int) -> Verdict:
+    """A chaos experiment: whether it has a steady state, sees a shop that is dead, and stops in time."""
+    if not isinstance(plan, ChaosExperiment):
+        return Verdict(False, f"{plan!r} is no experiment.", "Give experiments.ChaosExperiment(scenario=…, …).")
+    if plan.abort is None:
+        idea = "Who ends it, when customers are hurt? Principles of chaos: keep the blast radius small."
+        return Verdict(False, "It has no abort rule.", idea)
+    few = dataclasses.replace(plan, runs=min(plan.runs, PLAN_RUNS))
+    report = few.run(seed=seed % 1000, workers=1)
+    if report.verdict is ChaosVerdict.NO_STEADY_STATE:
+        idea = "Without a fault the claim does not hold either, so nothing is said about the fault. Measure it first."
+        return Verdict(False, "There is no steady state.", idea)
+    if report.aborted:
+        idea = "It gives up runs of a shop that recovers by itself. Look at the fault's own length before you choose."
+        return Verdict(False, f"{report.aborted} of {few.runs} runs were given up.", idea)
+    if report.verdict is not ChaosVerdict.HOLDS:
+        idea = "This shop survives a short crash. The bound is closer to the calm shop than the fault allows."
+        return Verdict(False, f"The verdict is “{report.verdict.value}”.", idea)
+    dead = dataclasses.replace(few, faults=(Crash(node=COURIER, at_s=2.0, down_s=3600.0),))
+    if dataclasses.replace(dead, abort=None).run(seed=seed % 1000, workers=1).verdict is ChaosVerdict.HOLDS:
+        idea = "A courier that is away for an hour keeps your claim as well. Then it claims nothing about customers."
+        return Verdict(False, "It cannot tell a dead shop from a live one.", idea)
+    if not dead.run(seed=seed % 1000, workers=1).aborted:
+        idea = "The courier stays dead, customers wait, and the rule never fires: its metric does not see them."
+        return Verdict(False, "It does not stop.", idea)
+    return Verdict(True, "It holds, it would have seen a dead shop, and it would have stopped.")
+
+
+BUGS = ("notes before the work", "remembers in memory", "swallows the error")
+"""The species that the chapter shows without their names, in this order."""
+
+OTHERS = ("believes redelivered", "acknowledges first", "no idempotence")
+"""Species that are offered beside them."""
+
+
+def unnamed_bugs() -> tuple[Finding, ...]:
+    """What the oracle finds of each of the three bugs: the finding that the chapter shows, without a name."""
+    return tuple(hunted(name) for name in BUGS)
+
+
+def hunted(name: str) -> Finding:
+    """The first finding of a species of the zoo."""
+    caught = zoo.species(name).hunt()
+    assert caught is not None, name
+    return caught.finding
+
+
+@checks.configuration
+class Named:
+    """A rule for several findings: `right` are the names in order, of those that `choices` offers with a letter.
+
+    `ideas` say, for each finding, what in its timeline tells it from the others.
+    """
+
+    right: tuple[str, ...] = checks.checked(tuple_of(str, "names"))
+    choices: tuple[str, ...] = checks.checked(tuple_of(str, "names"))
+    ideas: tuple[str, ...] = checks.checked(tuple_of(str, "texts"))
+
+    def judge(self, answer: Any) -> Verdict:
+        """Passed if all are right; otherwise the first that is not, and what tells it."""
+        if isinstance(answer, str) or not isinstance(answer, list | tuple) or len(answer) != len(self.right):
+            raise checks.refuse("answer", answer, f"give a list of {len(self.right)} letters, such as ['a', 'b', 'c']")
+        for place, (given, right) in enumerate(zip(answer, self.right, strict=True)):
+            if self._kept(given) != right:
+                letter = "ABCDEFGH"[place]
+                return Verdict(False, f"Finding {letter} is another one.", self.ideas[place])
+        return Verdict(True, "All of them: you read the bug off its finding.")
+
+    def _kept(self, given: Any) -> str:
+        letters = {"abcdefgh"[place]: name for place, name in enumerate(self.choices)}
+        wanted = str(given).strip().casefold()
+        if wanted not in letters and wanted not in self.choices:
+            raise checks.refuse("answer", given, f"choose among the letters {', '.join(letters)}")
+        return letters.get(wanted, wanted)
