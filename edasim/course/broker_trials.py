@@ -7,6 +7,7 @@ comes out. Follows the rules RMQ-01, RMQ-11, RMQ-12, KAF-01, KAF-03, KAF-07, KAF
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -51,12 +52,18 @@ class PatternRule:
     def mistake(self, pattern: str, missed: list[str], extra: list[str]) -> str | None:
         """The idea behind a typical wrong pattern."""
         words = pattern.split(".")
+        if "/" in pattern:
+            return "“/” is MQTT's. RabbitMQ has dots between the words."
+        if pattern != "".join(pattern.split()):
+            return "A blank belongs to its word. Leave it out."
         if ">" in words:
             return "“>” is NATS. RabbitMQ's word for any number of words is “#”; here “>” is an ordinary word."
         if any("#" in word and word != "#" for word in words) or any("*" in word and word != "*" for word in words):
             return "“#” and “*” stand for whole words between dots; inside a word they are ordinary letters."
-        if missed and "#" not in words:
+        if missed and "*" in words and "#" not in words:
             return "“*” is exactly one word. “user.mail” has none after it, “user.mail.sent.again” has two."
+        if missed and "#" not in words:
+            return "Without a wildcard a pattern takes one key, its own. Which sign stands for any number of words?"
         if extra:
             return "The pattern is too wide: which words must stand where they stand?"
         return None
@@ -101,11 +108,19 @@ class AssignmentRule:
         if not isinstance(answer, Mapping) or set(answer) != set(MEMBERS):
             raise checks.refuse("answer", answer, f"give a dictionary with the keys {', '.join(MEMBERS)}")
         known = {f"{topic}-{number}" for topic, count in PARTITIONS.items() for number in range(count)}
-        for member, partitions in answer.items():
-            unknown = [each for each in partitions if each not in known]
+        kept: dict[str, list[str]] = {}
+        for member in MEMBERS:
+            partitions = answer[member]
+            if not isinstance(partitions, list | tuple | set):
+                raise checks.refuse(f"answer[{member!r}]", partitions, "give a list such as ['mails-0', 'orders-0']")
+            named = [
+                f"{each[0]}-{each[1]}" if isinstance(each, tuple) and len(each) == 2 else each for each in partitions
+            ]
+            unknown = [each for each in named if each not in known]
             if unknown:
                 raise checks.refuse(f"answer[{member!r}]", unknown[0], "give partitions such as 'mails-0'")
-        return {member: sorted(answer[member]) for member in MEMBERS}
+            kept[member] = sorted(named)
+        return kept
 
     def mistake(self, given: Mapping[str, list[str]]) -> str:
         """The idea behind a typical wrong assignment."""
@@ -145,6 +160,8 @@ class ReadingRule:
         """Passed if both are as the queues read; otherwise which is wrong, and the idea behind it."""
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             raise checks.refuse("answer", answer, "give two lists: the classic queue's order, the quorum queue's order")
+        if not all(isinstance(each, tuple | list) and all(type(number) is int for number in each) for each in answer):
+            raise checks.refuse("answer", answer, "give two lists of numbers, such as ([5, 6, …], [5, 6, …])")
         classic, quorum = (tuple(each) for each in answer)
         right = read_after_nack("classic"), read_after_nack("quorum")
         if (classic, quorum) == right:
@@ -162,6 +179,8 @@ class ReadingRule:
             return "0, 1, 3 and 4 are still held by the first consumer. Only what was refused is ready again."
         if REFUSED not in classic or REFUSED not in quorum:
             return "The message was requeued, so it is not gone. Without requeueing it would be, or be a dead letter."
+        if {*classic} < {*right[0]} or {*quorum} < {*right[1]}:
+            return "The next consumer reads on to the end: all that was never taken, and what was refused."
         return None
 
 
@@ -185,11 +204,13 @@ class SelectorRule:
         for properties, wanted in MAILS:
             if chosen.matches(dict(properties)) != wanted:
                 told = f"{'does not take' if wanted else 'takes'} a mail with the properties {dict(properties)}"
-                return Verdict(False, f"{answer!r} {told}.", self.mistake(properties, wanted=wanted))
+                return Verdict(False, f"{answer!r} {told}.", self.mistake(answer, properties, wanted=wanted))
         return Verdict(True, f"{answer!r} takes what is not for eu, and what has no region.")
 
-    def mistake(self, properties: Mapping[str, Any], *, wanted: bool) -> str | None:
+    def mistake(self, text: str, properties: Mapping[str, Any], *, wanted: bool) -> str | None:
         """The idea behind a typical wrong selector."""
+        if re.search(r"\bNOT\s+region\b", text, re.IGNORECASE):
+            return "In ActiveMQ NOT belongs to the next word alone: NOT region = … is (NOT region) = …; use brackets."
         if "region" not in properties:
             return (
                 "Without a region the comparison is unknown, and so is its NOT; only what is true matches. Ask for the "
@@ -264,7 +285,8 @@ def keys_trial(answer: Any, seed: int) -> Verdict:
         return Verdict(
             False,
             f"Some events have no key; in {wrong} of {ORDERS} orders a step began before the one before it was done.",
-            "Without a key a record goes where the others of its batch go, and then elsewhere: no order is promised.",
+            "Without a key a record goes where the others of its batch go, and then elsewhere: no order is promised. "
+            "(A function without `return` gives None: no key.)",
         )
     if wrong:
         idea = idea_in_words(

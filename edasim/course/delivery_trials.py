@@ -11,7 +11,7 @@ import dataclasses
 import random
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..brokers import JetStream, Kafka
@@ -25,6 +25,7 @@ from .trials import must_be_callable
 
 MESSAGES = 4
 MOST_STEPS = 200
+NEVER_CUT = 1_000_000
 FAR_TOO_LONG = 2.0
 """A window of more than so many times what is needed keeps ids for nothing."""
 
@@ -34,38 +35,59 @@ class PowerCut(BaseException):
 
 
 class Store:
-    """A ledger whose power is cut at its step number `cut_at`: right after the step was carried out."""
+    """A ledger whose power is cut at its step number `cut_at`: right after the step was carried out.
+
+    A transaction has two steps of its own: all is written inside it, and it is committed. Without power nothing is
+    carried out, whatever the code that was running does with the error, until `next_life`.
+    """
 
     def __init__(self, ledger: Ledger, cut_at: int) -> None:
         self._ledger = ledger
         self._left = cut_at
-        self._now_s = 0.0
 
     def is_noted(self, message: int) -> bool:
         """Whether the message is noted as done."""
+        self._need_power()
         return self._ledger.is_noted(message)
 
     def note(self, message: int) -> None:
         """Notes the message as done."""
+        self._need_power()
         self._ledger.note(message)
         self._step()
 
     def effect(self, message: int) -> None:
         """The effect of the message, such as a booking."""
+        self._need_power()
         self._ledger.effect(message, 0.0)
         self._step()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is written inside becomes visible at its end, or never."""
+        self._need_power()
         with self._ledger.transaction():
             yield
+            self._need_power()
             self._step()
+        self._step()
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the power was cut in this life."""
+        return self._left == 0
+
+    def next_life(self) -> None:
+        """The power is back, and is not cut again."""
+        self._left = NEVER_CUT
+
+    def _need_power(self) -> None:
+        if self.was_cut:
+            raise PowerCut
 
     def _step(self) -> None:
         self._left -= 1
-        if self._left == 0:
-            raise PowerCut
+        self._need_power()
 
 
 def consumer_trial(handle: Callable[[int, Store], Any], seed: int) -> Verdict:
@@ -95,10 +117,11 @@ def _delivered(handle: Callable[[int, Store], Any], arriving: list[int], ledger:
     """Delivers all messages one by one, the one in work again after a cut; True if there was a cut."""
     store, was_cut = Store(ledger, cut_at), False
     for message in arriving:
-        try:
+        with suppress(PowerCut):
             handle(message, store)
-        except PowerCut:
+        if store.was_cut:
             was_cut = True
+            store.next_life()
             handle(message, store)
     return was_cut
 
@@ -107,16 +130,16 @@ def _consumer_verdict(done: Counter[int], wanted: set[int], ledger: Ledger, *, w
     lost, twice = wanted - set(done), [message for message, n in done.items() if n > 1]
     noted = [message for message in wanted if ledger.is_noted(message)]
     if lost and not was_cut:
-        return Verdict(
-            False, f"{len(lost)} messages have no effect, although nothing failed.", "It never calls effect."
-        )
+        idea = "It never calls effect; or it asks a variable of its own, which still knows those of an earlier try."
+        return Verdict(False, f"{len(lost)} messages have no effect, although nothing failed.", idea)
     if lost:
         idea = (
             "The note was on disk and the effect was not: after the cut the note says “done”. Write both in one step."
         )
         return Verdict(False, "With the power cut at one of its steps, an effect never came.", idea)
-    if twice and not was_cut and len(noted) < len(wanted):
-        return Verdict(False, "A message that came twice had its effect twice.", "It notes nothing, or does not look.")
+    if twice and not was_cut:
+        idea = "It notes nothing." if len(noted) < len(wanted) else "It does not ask is_noted before it acts."
+        return Verdict(False, "A message that came twice had its effect twice.", idea)
     if twice:
         idea = "The effect was there and its note was not: after the cut nobody knows. Write both in one step."
         return Verdict(False, "With the power cut at one of its steps, an effect came twice.", idea)
@@ -133,7 +156,10 @@ def window_trial(window: Callable[[list[float]], Any], seed: int) -> Verdict:
     must_be_callable(window)
     rng = random.Random(seed)
     waits_s = sorted(round(rng.uniform(20.0, 300.0), 1) for _ in range(rng.randrange(3, 6)))
-    window_s = float(window(list(waits_s)))
+    answer = window(list(waits_s))
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        return Verdict(False, f"It returned {answer!r}.", "Return a number of seconds; without `return` it is None.")
+    window_s = float(answer)
     stored = tries_stored(waits_s, window_s)
     needed_s = sum(waits_s)
     case = f"With waits of {', '.join(f'{wait_s:g}' for wait_s in waits_s)} s and a window of {window_s:g} s"

@@ -77,6 +77,9 @@ def delivery_trial(handle: Handle, seed: int) -> Verdict:
 def delivery_verdict(left: list[int], sent: Sent) -> Verdict:
     """What the mails that left say about the handler."""
     lost = set(range(MAILS)) - set(left)
+    if not left:
+        idea = "It never calls send; or it asks a variable of its own, which still knows the mails of an earlier try."
+        return Verdict(False, f"{MAILS} of {MAILS} mails never left.", idea)
     if lost & sent:
         idea = (
             "It notes a mail as sent before it is. A refused sending then looks like a sent one. Send first, then note."
@@ -132,7 +135,8 @@ def lost_verdict(said: set[str], lost: set[str], mailed: set[str], asked: set[st
         )
     return Verdict(
         False,
-        f"{len(lost - said)} of {len(lost)} users without a mail are missing in it.",
+        f"{'It finds nobody: ' if not said else ''}{len(lost - said)} of {len(lost)} users without a mail are missing "
+        "in it.",
         "A file in the folder is no mail in a mailbox, and neither is a mail that was sent. Of those for whom one was "
         "asked, take away those whose mail arrived.",
     )
@@ -177,6 +181,9 @@ def sms_verdict(texts: Counter[str], accepted: set[str], before: Others, after: 
             "It takes from a subscription that belongs to another service, so they share its messages. Give it one of "
             "its own.",
         )
+    if not all(isinstance(user, str) for user in texts):
+        other = next(user for user in texts if not isinstance(user, str))
+        return Verdict(False, f"It calls send({type(other).__name__}).", "Give send the user id: event.subject.")
     if set(texts) - accepted:
         return Verdict(
             False,
@@ -187,7 +194,8 @@ def sms_verdict(texts: Counter[str], accepted: set[str], before: Others, after: 
         return Verdict(
             False,
             f"{len(accepted - set(texts))} of {len(accepted)} accepted users got no text.",
-            "Nobody takes the messages, or the handler does not call send(event.subject).",
+            "Nobody takes the messages, no event has the type that you named, or the handler does not call "
+            "send(event.subject).",
         )
     if any(n > 1 for n in texts.values()):
         return Verdict(

@@ -247,25 +247,9 @@ def _promise_cases(seed: int) -> Iterator[tuple[str, Run, bool, str]]:
 
 
 def planned_shop() -> OrderShop:
-    """The shop for which a chaos experiment is to be planned: five orders per second for ten seconds, all protected."""
-    arrivals = load.Poisson(rate_per_s=5.0).until(10.0)
+    """The shop for which an experiment is to be planned: four orders per second for eight seconds, all protected."""
+    arrivals = load.Poisson(rate_per_s=4.0).until(8.0)
     return OrderShop(arrivals=arrivals, safety="inbox and outbox", parcel_within_s=20.0)
-
-
-def parcel_ratio(run: Run, within_s: float = 3.0) -> float:
-    """The share of orders that got their parcel within some seconds; of those whose time is over (all, at the end)."""
-    events = run.numbered_events
-    asked = {
-        events[number].data["order_id"]: published_s
-        for number, published_s in zip(run.deliveries.number.tolist(), run.deliveries.published_s.tolist(), strict=True)
-        if events[number].type == PLACED and published_s + within_s <= run.ended_s
-    }
-    booked: dict[Any, float] = {}
-    for fact in run.fact_list:
-        if fact.kind == "parcel_booked":
-            booked.setdefault(fact.detail["order_id"], fact.time_s)
-    good = sum(order in booked and booked[order] - at_s <= within_s for order, at_s in asked.items())
-    return good / len(asked) if asked else 1.0
 
 
 PLAN_RUNS = 3
@@ -290,7 +274,7 @@ def plan_trial(plan: Any, seed: int) -> Verdict:
         idea = "This shop survives a short crash. The bound is closer to the calm shop than the fault allows."
         return Verdict(False, f"The verdict is “{report.verdict.value}”.", idea)
     dead = dataclasses.replace(few, faults=(Crash(node=COURIER, at_s=2.0, down_s=3600.0),))
-    if dataclasses.replace(dead, abort=None).run(seed=seed % 1000, workers=1).verdict is ChaosVerdict.HOLDS:
+    if dataclasses.replace(dead, abort=None).run(seed=seed % 1000, workers=1).verdict is not ChaosVerdict.BROKEN:
         idea = "A courier that is away for an hour keeps your claim as well. Then it claims nothing about customers."
         return Verdict(False, "It cannot tell a dead shop from a live one.", idea)
     if not dead.run(seed=seed % 1000, workers=1).aborted:
@@ -299,11 +283,16 @@ def plan_trial(plan: Any, seed: int) -> Verdict:
     return Verdict(True, "It holds, it would have seen a dead shop, and it would have stopped.")
 
 
-BUGS = ("notes before the work", "remembers in memory", "swallows the error")
+BUGS = ("notes before the work", "retries on another topic", "swallows the error")
 """The species that the chapter shows without their names, in this order."""
 
-OTHERS = ("believes redelivered", "acknowledges first", "no idempotence")
+OTHERS = ("acknowledges first", "publishes and forgets", "wrong key")
 """Species that are offered beside them."""
+
+
+def offered_bugs() -> tuple[str, ...]:
+    """The names that are offered, in the order of what they get wrong, so that the order tells nothing."""
+    return tuple(sorted((*BUGS, *OTHERS), key=lambda name: zoo.species(name).what))
 
 
 def unnamed_bugs() -> tuple[Finding, ...]:

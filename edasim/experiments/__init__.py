@@ -22,6 +22,7 @@ from .compare import Comparison, compare, independent_half_width
 from .crashes import crash_points
 from .gather import ExperimentWarning
 from .hysteresis import Hysteresis, Turn, hysteresis
+from .measured_storms import MeasuredStorms, measured_storms
 from .metastable import Aftermath, MapCell, MetastableMap, metastable_map
 from .metrics import Metric, Metrics
 from .recording import Prediction, Recording
@@ -45,6 +46,7 @@ __all__ = [
     "Failure",
     "Hysteresis",
     "MapCell",
+    "MeasuredStorms",
     "MetastableMap",
     "Metric",
     "Metrics",
@@ -64,6 +66,7 @@ __all__ = [
     "hysteresis",
     "independent_half_width",
     "load",
+    "measured_storms",
     "metastable_map",
     "next_goal",
     "parallel_config",

@@ -2,16 +2,18 @@
 
 A fault that a schedule carries out appends a fact `fault` with what it touches and until when. What was broken by hand
 (`node.crash()`, `broker.crash()`) is read off the facts that say so. A finding is begun by the earliest fault that
-touches one of its parties while it happened, or else by the earliest that was at work at all; with none, by one that
-was at work since its first cause was published. Left out: causes that are over before that; a metastable state has
-outlived its trigger.
+broke off an attempt of its messages; or else by the earliest that was at work and touched one of its parties; or else
+by the earliest that was at work at all. That is a suspicion, not a proof: `shrink` takes faults away and looks.
+
+Left out: causes that are over before the message of a finding was published; a metastable state has outlived its
+trigger.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..kernel.runlog import Fact
 from .findings import fault_words
@@ -70,18 +72,46 @@ def spells(facts: Iterable[Fact]) -> tuple[Spell, ...]:
     return tuple(sorted([*planned, *free], key=lambda spell: spell.from_s))
 
 
-def who_began(
-    all_spells: Sequence[Spell], parties: Collection[str], from_s: float, at_s: float, story_s: float | None = None
-) -> Spell | None:
-    """The earliest fault at work from `from_s` to `at_s` that touches one of the parties, or the earliest of all.
+@dataclass
+class Scene:
+    """What a finding is about, as far as a fault can have had a part in it; known at `at_s`, begun at `from_s` seconds.
 
-    If none was at work, the same from `story_s` on: since the first cause of what it is about was published.
+    `parties` took part all the time; who only `published` did so at that instant. `broken` are attempts that ended in
+    the middle of their work: when, and the names of who was there.
     """
-    at_work = [spell for spell in all_spells if spell.from_s <= at_s and spell.until_s >= from_s]
-    if not at_work and story_s is not None and story_s < from_s:
-        return who_began(all_spells, parties, story_s, at_s)
-    touching = [spell for spell in at_work if spell.touches_any(parties)]
-    return next(iter(touching or at_work), None)
+
+    about: str
+    at_s: float
+    from_s: float = 0.0
+    parties: set[str] = field(default_factory=set)
+    published: list[tuple[str, float]] = field(default_factory=list)
+    broken: list[tuple[float, frozenset[str]]] = field(default_factory=list)
+
+    def broken_by(self, spell: Spell) -> bool:
+        """Whether an attempt ended at the very instant at which this fault began, at one that it touches."""
+        return any(math.isclose(at_s, spell.from_s) and spell.touches_any(names) for at_s, names in self.broken)
+
+    def touched_by(self, spell: Spell) -> bool:
+        """Whether it touches a party, or who published while it lasted."""
+        now = [name for name, at_s in self.published if spell.from_s <= at_s < spell.until_s]
+        return spell.touches_any({*self.parties, self.about, *now})
+
+    def missed_by(self, spell: Spell) -> bool:
+        """Whether it touches nobody but one who had published before, or did so after."""
+        return spell.touches_any([name for name, _ in self.published]) and not self.touched_by(spell)
+
+
+def who_began(all_spells: Sequence[Spell], scene: Scene) -> Spell | None:
+    """The first fault that broke an attempt off; or else that touched one of the parties; or else that was at work."""
+    at_work = [each for each in all_spells if each.from_s <= scene.at_s and each.until_s >= scene.from_s]
+    for suspects in (
+        [spell for spell in at_work if scene.broken_by(spell)],
+        [spell for spell in at_work if scene.touched_by(spell)],
+        [spell for spell in at_work if not scene.missed_by(spell)],
+    ):
+        if suspects:
+            return suspects[0]
+    return None
 
 
 def _known(spell: Spell, covered: Collection[str]) -> bool:

@@ -1,14 +1,13 @@
 """The books of a run: the run log as the oracle reads it, in columns per service and facts per kind.
 
 Everything is computed once per check and in time that grows with the log only: rows are grouped by one stable sort of
-nearly sorted numbers, facts are put into one dictionary by kind. Timelines are looked up by binary search, one finding
-at a time. Left out: logs that kept a part of their rows only; a promise about what is not there cannot be checked.
+nearly sorted numbers, facts are put into one dictionary by kind. Left out: logs that kept a part of their rows only; a
+promise about what is not there cannot be checked.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,35 +16,13 @@ import numpy as np
 
 from ..errors import StateError, UnknownNameError
 from ..kernel import Run
-from ..kernel.runlog import DEAD_LETTERED, DONE, DROPPED, FILTERED, IN_FLIGHT, OUTCOMES, QUEUED, Fact
-from .blame import Spell, spells, who_began
+from ..kernel.runlog import DEAD_LETTERED, DONE, DROPPED, FILTERED, IN_FLIGHT, QUEUED, Fact
 from .findings import Explain, Moment
+from .timelines import Story, Timelines
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
-
-NETWORK = "network"
-"""The broker of the lanes on which messages are lost before they reach one."""
-
-LONGEST = 12
-"""A message that was tried more often is told by its first and its last attempts."""
-
-EFFECT, BREAK = 2, 3
-"""The order at one instant: a message is taken (1), its work has an effect, a fault, the attempt ends (4)."""
-
-ENDS = {
-    "done": "is done and acknowledges",
-    "failed": "refuses it",
-    "requeued": "gives it back",
-    "expired": "it has expired",
-    "dropped": "it is dropped, and nobody has it any more",
-    "dead_lettered": "it is put aside as a dead letter",
-    "crashed": "fails while it works on it, so it goes back to the broker",
-    "in_flight": "still has it when the run ends",
-    "queued": "still waits for a taker when the run ends",
-    "filtered": "nobody wants it",
-}
 
 
 @dataclass(frozen=True)
@@ -82,6 +59,7 @@ class Books:
         self.run = run
         self.rows = run.deliveries
         self.workers = tuple(run.slots.get(lane, ("", 0))[0] for lane in range(len(run.lanes)))
+        self.timelines = Timelines(run, self.workers)
 
     @property
     def rested(self) -> bool:
@@ -101,19 +79,10 @@ class Books:
             by_kind.setdefault(fact.kind, []).append(fact)
         return by_kind
 
-    @cached_property
+    @property
     def number_of(self) -> Mapping[str, int]:
         """The number of each event in the log, by the event's id; the first, if it was published again."""
-        found: dict[str, int] = {}
-        for number, event in self.run.numbered_events.items():
-            if event is not None:
-                found.setdefault(str(event.id), number)
-        return found
-
-    @cached_property
-    def spells(self) -> tuple[Spell, ...]:
-        """All faults of the run, from when to when."""
-        return spells(self.run.fact_list)
+        return self.timelines.number_of
 
     def event(self, number: int) -> Any:
         """The event of a message."""
@@ -162,11 +131,6 @@ class Books:
         by_time = np.argsort(found.published_s, kind="stable")
         return Addressed(**{name: column[by_time] for name, column in vars(found).items()})
 
-    @cached_property
-    def _away(self) -> Flags:
-        """Lanes of messages that reached no subscription: lost before the broker, by it, or wanted by nobody."""
-        return np.array([not lane.group for lane in self.run.lanes], dtype=bool)
-
     def _lost_on_the_way(self, service: str) -> Flags:
         """Rows of messages that reached no subscription, and would have gone to a service.
 
@@ -177,7 +141,7 @@ class Books:
         gone = self.rows.outcome == DROPPED
         if wanted is not None:
             gone |= self.rows.outcome == FILTERED
-        lost: Flags = self._away[self.rows.lane] & gone
+        lost: Flags = self.timelines.away[self.rows.lane] & gone
         if not lost.any():
             return lost
         places = np.flatnonzero(lost)
@@ -210,6 +174,10 @@ class Books:
         kept: Flags = wanted[np.cumsum(starts) - 1]
         return kept
 
+    def rows_of(self, number: int) -> list[int]:
+        """The rows of one message, in order of lane and attempt."""
+        return self.timelines.rows_of(number)
+
     def explain(
         self,
         numbers: Sequence[int],
@@ -218,91 +186,20 @@ class Books:
         at_s: float,
         end: str = "",
         also: Sequence[tuple[int, str | None]] = (),
+        trail: int | None = None,
     ) -> Explain:
         """How to look up a timeline: the messages' ways to a service, and facts; `end` tells what never came.
 
-        `also` are further messages, each with the service that its way leads to (None: only its publishing).
+        `also` are further messages, each with the service that its way leads to (None: only its publishing), `trail` is
+        the message whose consequences are followed to their ends.
         """
 
         def told() -> tuple[tuple[Moment, ...], Fact | None]:
-            ways = [*((number, service) for number in numbers), *also]
-            placed = [each for number, to in ways for each in self._way(number, to)]
-            placed += [(EFFECT, Moment(fact.time_s, fact.subject, told_fact(fact))) for fact in facts]
-            from_s = min((moment.time_s for _, moment in placed), default=0.0)
-            involved = {moment.who for _, moment in placed} | {to or "" for _, to in ways} | {service or ""}
-            involved |= self._brokers([number for number, _ in ways])
-            began = who_began(self.spells, involved, from_s, at_s, self._story_begins_s(ways, from_s))
-            if began is not None:
-                placed.append((BREAK, Moment(began.fact.time_s, began.fact.subject, f"fault: {began.words}")))
-            placed.sort(key=lambda each: (each[1].time_s, each[0]))
-            moments = [moment for _, moment in placed]
-            if end:
-                moments.append(Moment(self.run.ended_s, service or "the run", end))
-            return tuple(moments), None if began is None else began.fact
+            wanted = [*((number, service) for number in numbers), *also]
+            ways = [(number, None if to is None else self.lanes_of(to), to or "") for number, to in wanted]
+            return self.timelines.tell(Story(ways, facts, at_s, service or "", end, trail))
 
         return told
-
-    def _story_begins_s(self, ways: Sequence[tuple[int, str | None]], from_s: float) -> float:
-        """When the first of these messages' causal trees began, in seconds; `from_s` without messages."""
-        roots = {int(self.rows.root[self.rows_of(number)[0]]) for number, _ in ways}
-        begun = [float(self.rows.published_s[rows[0]]) for root in roots if (rows := self.rows_of(root))]
-        return min([from_s, *begun])
-
-    @cached_property
-    def _by_number(self) -> tuple[Ints, Ints]:
-        order = np.argsort(self.rows.number, kind="stable")
-        return order, self.rows.number[order]
-
-    def rows_of(self, number: int) -> list[int]:
-        """The rows of one message, in order of lane and attempt."""
-        order, numbers = self._by_number
-        begin, end = np.searchsorted(numbers, [number, number + 1])
-        found: list[int] = order[begin:end].tolist()
-        return found
-
-    def _brokers(self, numbers: Sequence[int]) -> set[str]:
-        lanes = {int(self.rows.lane[row]) for number in numbers for row in self.rows_of(number)}
-        return {name for lane in lanes for name in (self.run.lanes[lane].broker, self.run.lanes[lane].destination)}
-
-    def _way(self, number: int, service: str | None) -> Iterator[tuple[int, Moment]]:
-        """One message: published, taken, and what came of each attempt at that service."""
-        rows, event = self.rows_of(number), self.event(number)
-        publisher = self.run.publishers[number >> 40]
-        what = f"{getattr(event, 'type', 'message')} {getattr(event, 'id', number)}"
-        yield 0, Moment(float(self.rows.published_s[rows[0]]), publisher, f"publishes {what}")
-        if service is None:
-            return
-        leads = self.lanes_of(service) | self._away
-        mine = [row for row in rows if leads[self.rows.lane[row]]]
-        if len(mine) > LONGEST:
-            left_out = len(mine) - LONGEST
-            middle = float(self.rows.finished_s[mine[LONGEST // 2]])
-            yield EFFECT, Moment(middle, service, f"… {left_out} more attempts like these …")
-            mine = mine[: LONGEST // 2] + mine[-LONGEST // 2 :]
-        for row in mine:
-            yield from self._attempt(row, service)
-
-    def _attempt(self, row: int, service: str) -> Iterator[tuple[int, Moment]]:
-        """Taken, and what came of it; at one instant the end of an attempt comes before the next one is taken."""
-        rows = self.rows
-        consumer = int(rows.consumer[row])
-        who = rows.consumers[consumer] if consumer >= 0 else self.run.lanes[int(rows.lane[row])].destination or service
-        attempt, outcome = int(rows.attempt[row]), OUTCOMES[int(rows.outcome[row])]
-        delivered_s, finished_s = float(rows.delivered_s[row]), float(rows.finished_s[row])
-        if not math.isnan(delivered_s):
-            again = f"takes it again (attempt {attempt})"
-            yield 4 * attempt - 3, Moment(delivered_s, who, "takes it" if attempt == 1 else again)
-        ended = self.run.ended_s if math.isnan(finished_s) else finished_s
-        if self.run.lanes[int(rows.lane[row])].broker == NETWORK:
-            yield 4 * attempt, Moment(ended, NETWORK, "it is lost on its way to the broker")
-        else:
-            yield 4 * attempt, Moment(ended, who, ENDS[outcome])
-
-
-def told_fact(fact: Fact) -> str:
-    """A fact in words: its kind, and the particulars that are its own."""
-    own = [f"{name} {value}" for name, value in fact.detail.items() if name not in ("event_id", "trace_id")]
-    return fact.kind.replace("_", " ") + (f" ({', '.join(own)})" if own else "")
 
 
 def key_of(event: Any, by: str) -> Any:

@@ -25,8 +25,8 @@ from ..kernel.runlog import DROPPED, NEVER, pack_row
 from ..network import Link
 from ..network.link import RunningLink, Transfer
 from ..services import Source
-from .books import NETWORK
 from .plan import Plan, spell_of, tell, told_spell
+from .timelines import NETWORK
 
 
 class Direction(enum.Enum):

@@ -148,8 +148,10 @@ class Eventually:
         parts = [part for part in (begin, answer) if part is not None]
         facts = [part.fact for part in parts if part.fact is not None]
         numbers = [part.number for part in parts if part.number is not None]
-        name = "" if begin.key is None else f" of {begin.key}"
+        also = ways_of(books, facts)
+        name = "" if begin.key is None else f" of {self.by or 'trace'} {begin.key}"
         end = f"{self.what}{name} never came" if answer is None else ""
+        first = next(iter([*numbers, *(number for number, _ in also)]), None)
         return Finding(
             verdict,
             self.describe(),
@@ -157,7 +159,7 @@ class Eventually:
             key=begin.key,
             at_s=at_s,
             event_ids=tuple(str(books.event(number).id) for number in numbers),
-            explain=books.explain(numbers, None, facts, at_s, end),
+            explain=books.explain(numbers, None, facts, at_s, end, also, first if answer is None else None),
         )
 
 
@@ -205,7 +207,7 @@ class Conserved:
             facts = last[key]
             ended_s = facts[-1].time_s if facts else books.run.ended_s
             if not math.isclose(left, self.total, abs_tol=1e-9, rel_tol=1e-9) and self._judged(books, ended_s):
-                name = "" if key is None else f" of {key}"
+                name = "" if key is None else f" of {self.by} {key}"
                 what = f"{self.field}{name}: {left:g} instead of {self.total:g}"
                 yield self._finding(books, what, key, ended_s, facts)
 

@@ -7,6 +7,7 @@ Between two steps of a node nothing of it changes outside, so a crash after each
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,8 @@ class CrashPoint:
     """A crash of `node` right after its step number `place` (from 0) of a story: what it did last, and when.
 
     At an acknowledgement it may crash before it or after it; before it, the work is done and the broker does not know.
-    Where it is a broker that crashes, `of` is the node whose step it was.
+    Where it is a broker that crashes, `of` is the node whose step it was. It is the `nth` step of this kind and name
+    that the node takes.
     """
 
     node: str
@@ -37,6 +39,7 @@ class CrashPoint:
     at_s: float
     after: bool = True
     of: str | None = None
+    nth: int = 1
 
     def __str__(self) -> str:
         return f"{self.node} {self.words}"
@@ -45,25 +48,28 @@ class CrashPoint:
     def words(self) -> str:
         """When it crashes, in words."""
         who = self.of or "it"
+        again = "" if self.nth == 1 else f", number {self.nth}"
         if self.kind == StepKind.ACKNOWLEDGE.value:
-            return f"{'after' if self.after else 'before'} {who} acknowledges {self.what}"
+            return f"{'after' if self.after else 'before'} {who} acknowledges {self.what}{again}"
         doing = {"receive": "has received", "write": "has written", "publish": "has published"}.get(
             self.kind, self.kind
         )
-        return f"after {who} {doing} {self.what.replace('_', ' ')}"
+        return f"after {who} {doing} {self.what.replace('_', ' ')}{again}"
 
 
 def note_steps(sim: Simulation) -> list[CrashPoint]:
     """A list that fills with the crash points of all nodes, as the simulation runs."""
     points: list[CrashPoint] = []
     counts: dict[str, int] = {}
+    alike: Counter[tuple[str, str, str]] = Counter()
 
     def note(node: Any, kind: str, what: str) -> bool:
         place = counts[node.name] = counts.get(node.name, -1) + 1
-        now_s = float(sim.env.now)
+        alike[node.name, kind, what] += 1
+        nth, now_s = alike[node.name, kind, what], float(sim.env.now)
         if kind == StepKind.ACKNOWLEDGE.value:
-            points.append(CrashPoint(node.name, place, kind, what, now_s, after=False))
-        points.append(CrashPoint(node.name, place, kind, what, now_s))
+            points.append(CrashPoint(node.name, place, kind, what, now_s, after=False, nth=nth))
+        points.append(CrashPoint(node.name, place, kind, what, now_s, nth=nth))
         return False
 
     listen_to_steps(sim, note)
@@ -74,7 +80,7 @@ def of_broker(broker: str, points: Sequence[CrashPoint]) -> list[CrashPoint]:
     """Crash points of a broker: right after the last step of each instant at which nodes take steps."""
     last = {point.at_s: point for point in points}
     return [
-        CrashPoint(broker, place, point.kind, point.what, at_s, of=point.node)
+        CrashPoint(broker, place, point.kind, point.what, at_s, of=point.node, nth=point.nth)
         for place, (at_s, point) in enumerate(last.items())
     ]
 

@@ -2,9 +2,9 @@
 
 Follows: D. Karger et al., Consistent Hashing and Random Trees (1997): each endpoint has many points on a ring, and a
 key belongs to the next point; V. Mirrokni, M. Thorup and M. Zadimoghaddam, Consistent Hashing with Bounded Loads
-(2016): an endpoint with more than `bound` times its share of the calls under way is passed over (GV-06), as
-`hash_balance_factor` asks in Envoy and HAProxy. The hash is BLAKE2b; products use others, so the same key may go
-elsewhere there.
+(2016): an endpoint with more than `bound` times its share of the calls under way is passed over for the next on the
+ring (GV-06). The hash is BLAKE2b; products use others, so the same key may go elsewhere there. Envoy's
+`hash_balance_factor` goes on to an endpoint that the key draws, and lets one call more in.
 
 Left out: Maglev tables.
 """

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import math
+from functools import cached_property
 
 from .. import checks
 from .failures import Failure, check_failures
@@ -30,6 +31,11 @@ class Jitter(enum.Enum):
     """Uniform between the first wait and three times the wait before, up to the cap."""
     AROUND = "around"
     """Uniform around what would be the ceiling without a cap, by `around_ratio` of it on either side; then the cap."""
+
+
+NONE, FULL, EQUAL, _, AROUND = Jitter
+KEPT_CEILINGS = 32
+"""So many ceilings are computed once, since a client asks for one after every failure."""
 
 
 @checks.configuration
@@ -60,7 +66,13 @@ class Backoff:
 
     def ceiling_s(self, failed_attempts: int) -> float:
         """Seconds that the wait after so many failed attempts (from 1 on) has as its ceiling."""
+        if 1 <= failed_attempts <= KEPT_CEILINGS:
+            return self._ceilings_s[failed_attempts - 1]
         return min(self.cap_s, self._grown_s(failed_attempts))
+
+    @cached_property
+    def _ceilings_s(self) -> tuple[float, ...]:
+        return tuple(min(self.cap_s, self._grown_s(failed)) for failed in range(1, 1 + KEPT_CEILINGS))
 
     def _grown_s(self, failed_attempts: int) -> float:
         try:
@@ -73,20 +85,19 @@ class Backoff:
 
         `previous_wait_s` is the wait before this one, None if there was none; only decorrelated jitter looks at it.
         """
-        ceiling_s = self.ceiling_s(failed_attempts)
-        match self.jitter:
-            case Jitter.NONE:
-                return ceiling_s
-            case Jitter.FULL:
-                return draw * ceiling_s
-            case Jitter.EQUAL:
-                return ceiling_s / 2 + draw * ceiling_s / 2
-            case Jitter.AROUND:
-                spread = 1.0 + self.around_ratio * (2.0 * draw - 1.0)
-                return min(self.cap_s, self._grown_s(failed_attempts) * spread) if spread else 0.0
-            case Jitter.DECORRELATED:
-                before_s = self.first_wait_s if previous_wait_s is None else previous_wait_s
-                return min(self.cap_s, self.first_wait_s + draw * max(0.0, 3.0 * before_s - self.first_wait_s))
+        jitter = self.jitter
+        if jitter is FULL:
+            return draw * self.ceiling_s(failed_attempts)
+        if jitter is NONE:
+            return self.ceiling_s(failed_attempts)
+        if jitter is EQUAL:
+            half_s = self.ceiling_s(failed_attempts) / 2
+            return half_s + draw * half_s
+        if jitter is AROUND:
+            spread = 1.0 + self.around_ratio * (2.0 * draw - 1.0)
+            return min(self.cap_s, self._grown_s(failed_attempts) * spread) if spread else 0.0
+        before_s = self.first_wait_s if previous_wait_s is None else previous_wait_s
+        return min(self.cap_s, self.first_wait_s + draw * max(0.0, 3.0 * before_s - self.first_wait_s))
 
 
 RETRYABLE = frozenset({Failure.ERROR, Failure.TIMEOUT, Failure.UNREACHABLE, Failure.OVERLOADED})

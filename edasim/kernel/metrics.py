@@ -19,7 +19,7 @@ SMALLEST_S = 1e-9
 BUCKETS = 64 * 64
 KINDS = 16
 """Room for the kinds of outcomes."""
-_DONE = 0  # as in runlog.OUTCOMES, which cannot be imported from here
+_DONE, _FAILED = 0, 1  # as in runlog.OUTCOMES, which cannot be imported from here
 _DROPPED_BITS = 52 - 6
 _BEFORE_FIRST = (int(np.array(SMALLEST_S).view(np.int64)) >> _DROPPED_BITS) - 1
 
@@ -111,6 +111,11 @@ class Metrics:
         metrics.waits.add(waits_s)
         metrics.responses.add(waits_s + services_s)
         metrics.busy_s += float(services_s.sum())
+
+    def count_refused(self, endpoint: int, attempts: int) -> None:
+        """Counts attempts that failed at once, of which nothing was delivered (`runlog.Brief`)."""
+        self.rows += attempts
+        self._of(endpoint).outcomes[_FAILED] += attempts
 
     def _of(self, endpoint: int) -> EndpointMetrics:
         if endpoint not in self.by_endpoint:

@@ -103,11 +103,12 @@ class Fact:
 
 
 class Brief:
-    """Waits and service times (seconds, in pairs) of messages that were done at once."""
+    """Waits and service times (seconds, in pairs) of messages that were done at once; how many were refused at once."""
 
     def __init__(self) -> None:
         self.waits_s: list[float] = []
         self.services_s: list[float] = []
+        self.refused = 0
 
 
 class RunLog:
@@ -180,7 +181,7 @@ class RunLog:
         """At the level `metrics`, where to put the times of a message that was done at once; otherwise None.
 
         At once means: at its first attempt, and queued when it was published. It stands for a whole row, at a third of
-        the price.
+        the price. One that was refused at once (never delivered, and in no time) is one more `refused`.
         """
         if self.level is not LogLevel.METRICS:
             return None
@@ -233,6 +234,9 @@ class RunLog:
                 self.metrics.count_done(endpoint, waits_s, services_s)
                 brief.waits_s.clear()
                 brief.services_s.clear()
+            if brief.refused:
+                self.metrics.count_refused(endpoint, brief.refused)
+                brief.refused = 0
         if not self._fresh:
             return
         rows = np.frombuffer(b"".join(self._fresh), dtype=ROW)

@@ -9,8 +9,10 @@ from .base import Scenario
 from .comeback import Comeback, comeback
 from .fleet import FailedRequests, FailedShare, Fleet, Trouble
 from .one_broker import OneBroker, six_brokers
+from .order_shop import OrderShop
 from .queue import SingleQueue
 from .registration import Audit, Registration, Sender, audit
+from .standby_ledger import StandbyLedger
 from .storm import AnsweredShare, Goodput, Storm
 from .story import Step, Story, story
 
@@ -23,10 +25,12 @@ __all__ = [
     "Fleet",
     "Goodput",
     "OneBroker",
+    "OrderShop",
     "Registration",
     "Scenario",
     "Sender",
     "SingleQueue",
+    "StandbyLedger",
     "Step",
     "Storm",
     "Story",

@@ -12,9 +12,12 @@ Left out: payment, cancelled orders, and a database that is itself a server (it 
 from __future__ import annotations
 
 import enum
+import math
 from collections import Counter
 from collections.abc import Generator
 from typing import Any
+
+import numpy as np
 
 from .. import checks, failures
 from ..brokers import MemoryBus, Topology
@@ -22,7 +25,7 @@ from ..brokers.base import Capability, require
 from ..errors import ConfigurationError
 from ..events import Event
 from ..failures import Fault, check_faults
-from ..kernel import Simulation
+from ..kernel import Run, Simulation
 from ..services import Acknowledge, Context, Service, Source, load
 from ..services.arrivals import check_arrivals
 from ..services.disk import require_room
@@ -218,3 +221,44 @@ class _Booking:
             return
         context.fact("parcel_booked", order_id=order_id, rows=self._table.add(order_id))
         yield context.pause(self._shop.closing_s)
+
+
+def parcel_waits_s(run: Run) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Seconds from each order to its first parcel, in order of publishing; inf for an order that has none yet."""
+    asked, booked = _asked_s(run), _booked_s(run)
+    return np.array([booked.get(order_id, math.inf) - at_s for order_id, at_s in asked.items()])
+
+
+def parcel_ratio(run: Run, within_s: float = 3.0) -> float:
+    """The share of orders that got a parcel within some seconds, among those whose time is over; 1 if there are none.
+
+    >>> parcel_ratio(OrderShop().run())
+    1.0
+    """
+    within_s = checks.check_positive("within_s", within_s)
+    asked, booked = _asked_s(run), _booked_s(run)
+    judged = {
+        order_id: at_s for order_id, at_s in asked.items() if at_s + within_s <= run.ended_s or order_id in booked
+    }
+    good = sum(booked.get(order_id, math.inf) - at_s <= within_s for order_id, at_s in judged.items())
+    return good / len(judged) if judged else 1.0
+
+
+def _asked_s(run: Run) -> dict[int, float]:
+    """When each order was placed first, in seconds."""
+    rows, events = run.deliveries, run.numbered_events
+    asked: dict[int, float] = {}
+    for number, published_s in zip(rows.number.tolist(), rows.published_s.tolist(), strict=True):
+        event = events[number]
+        if event is not None and event.type == PLACED:
+            asked.setdefault(event.data["order_id"], published_s)
+    return asked
+
+
+def _booked_s(run: Run) -> dict[int, float]:
+    """When each order got its first parcel, in seconds."""
+    booked: dict[int, float] = {}
+    for fact in run.fact_list:
+        if fact.kind == "parcel_booked":
+            booked.setdefault(fact.detail["order_id"], fact.time_s)
+    return booked

@@ -201,8 +201,7 @@ class Slot:
         self._left_s = self._ghost = None
         if message is None:
             return None
-        gone = self.service.acknowledge is Acknowledge.ON_DELIVERY or self.service.subscription.forgets
-        self._log(now_s, message, DROPPED if gone else CRASHED)
+        self._log(now_s, message, DROPPED if self._acknowledged_before else CRASHED)
         process, self._process = self._process, None
         if process is not None and process is not self.sim.env.active_process:
             process.interrupt("crash")
@@ -214,10 +213,19 @@ class Slot:
         self._left_s, self._ghost = None, message
         if message is None:
             return None
-        gone = self.service.acknowledge is Acknowledge.ON_DELIVERY or self.service.subscription.forgets
-        self._log(now_s, message, DROPPED if gone else CRASHED)
+        self._log(now_s, message, DROPPED if self._acknowledged_before else CRASHED)
         self._process = None
         return message
+
+    @property
+    def _acknowledged_before(self) -> bool:
+        """Whether the broker has forgotten a message by the time it is worked on."""
+        return self.service.acknowledge is Acknowledge.ON_DELIVERY or self.service.subscription.forgets
+
+    def _tell_acknowledged(self, context: Context) -> None:
+        """A step of the node, if it is only now that it acknowledges; raises `NodeCrashed` if it crashes there."""
+        if self.sim.on_step is not None and not self._acknowledged_before:
+            context.step("acknowledge", context.event.type)
 
     def open_row(self, now_s: float) -> bytes:
         """The row of the message in work when the run ends."""
@@ -254,7 +262,7 @@ class Slot:
                 self._process = self.sim.env.process(self._go_on(returned, context, message))
                 return False
             context.publish(returned)
-            context.step("acknowledge", event.type)
+            self._tell_acknowledged(context)
         except NodeCrashed:
             return False
         except EdasimError:
@@ -310,7 +318,7 @@ class Slot:
             return
         try:
             context.publish(returned)
-            context.step("acknowledge", context.event.type)
+            self._tell_acknowledged(context)
         except NodeCrashed:
             return
         if self._ghost is message:

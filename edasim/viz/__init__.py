@@ -14,8 +14,6 @@ from .comeback import comeback_svg
 from .compared import compared_svg
 from .consumer_rows import consumer_rows_svg
 from .crash_matrix import crash_matrix
-from .crash_points import crash_points
-from .crash_steps import crash_steps
 from .crowd import crowd_svg
 from .deliveries import deliveries, deliveries_svg
 from .dots import dots_svg
@@ -26,6 +24,7 @@ from .fleet import fleet_svg
 from .goodput import goodput_svg
 from .load_curve import wait_against_load_svg
 from .matrix import matrix_svg
+from .measured_storms import measured_storms_svg
 from .metastable import hysteresis, metastable_map
 from .pair import pairs_svg, two_queues_svg
 from .partitions import partitions_svg
@@ -62,8 +61,6 @@ __all__ = [
     "compared_svg",
     "consumer_rows_svg",
     "crash_matrix",
-    "crash_points",
-    "crash_steps",
     "crowd_svg",
     "deliveries",
     "deliveries_svg",
@@ -77,6 +74,7 @@ __all__ = [
     "hysteresis",
     "matrix_svg",
     "measured_runs_svg",
+    "measured_storms_svg",
     "metastable_map",
     "pairs_svg",
     "partitions_svg",

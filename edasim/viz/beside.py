@@ -51,8 +51,13 @@ class Panel:
     scale: Scale = Scale.LINEAR
 
 
-def beside_svg(panels: Sequence[Panel], alt: str) -> Picture:
-    """The panels, two in a row; `ConfigurationError` if there is none or one has no more than one place to draw."""
+MEASURED, SIMULATED = "measured on the real broker", "simulated, with the recorded arrivals and service times"
+
+
+def beside_svg(panels: Sequence[Panel], alt: str, *, measured: str = MEASURED, simulated: str = SIMULATED) -> Picture:
+    """The panels, two in a row, with the words of the legend; `ConfigurationError` if there is none or one has no more
+    than one place to draw.
+    """
     for panel in panels:
         if not panel.pairs or any(len(pair.measured[0]) < 2 for pair in panel.pairs):
             raise ConfigurationError(
@@ -60,7 +65,7 @@ def beside_svg(panels: Sequence[Panel], alt: str) -> Picture:
             )
     if not panels:
         raise ConfigurationError("there is no panel", field="panels", value=panels, remedy="give at least one")
-    parts = _legend()
+    parts = _legend(measured, simulated)
     for place, panel in enumerate(panels):
         x, y = (place % 2) * (WIDE + GAP), 26 + (place // 2) * TALL
         parts += _panel(panel, x, y)
@@ -69,12 +74,13 @@ def beside_svg(panels: Sequence[Panel], alt: str) -> Picture:
     return Picture(svg=document(2 * WIDE + GAP, height, parts, alt), alt=alt, text=text)
 
 
-def _legend() -> list[str]:
+def _legend(measured: str, simulated: str) -> list[str]:
+    x = 68 + 6.1 * len(measured)
     return [
         line("M14,16h26", stroke=GREY, width=6),
-        label(46, 20, "measured on the real broker"),
-        line("M232,16h26", stroke=INKS[0], width=1.8),
-        label(264, 20, "simulated, with the recorded arrivals and service times"),
+        label(46, 20, measured),
+        line(f"M{short(x)},16h26", stroke=INKS[0], width=1.8),
+        label(x + 32, 20, simulated),
     ]
 
 

@@ -8,6 +8,7 @@ whole run on average. Drawn from `scenarios.delivery.Books`. Left out: single po
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -190,7 +191,7 @@ def _strip(kept: Books, mean: Expected | None, pinned: tuple[Books, str] | None)
     means = [] if mean is None else [(mean.repeated, "once more"), (mean.lost, "lost")]
     peaks = [10.0, kept.lost, kept.repeated, *(value for value, _ in means)]
     peaks += [pinned[0].lost, pinned[0].repeated] if pinned else []
-    up = Axis(0.0, max(peaks) * 1.08, STRIP_FOOT, STRIP_TOP, "so far")
+    up = Axis(0.0, math.ceil(max(peaks) * 1.08), STRIP_FOOT, STRIP_TOP, "so far")
     parts = [
         rect(LEFT, STRIP_TOP, across.end - LEFT, STRIP_FOOT - STRIP_TOP, fill=palette.PANEL),
         label(12, STRIP_TOP + 4, "so far", size=12),

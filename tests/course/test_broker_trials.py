@@ -2,7 +2,10 @@
 
 import pytest
 
+from edasim.brokers.kafka import assign
 from edasim.course.broker_trials import (
+    MEMBERS,
+    PARTITIONS,
     AssignmentRule,
     PatternRule,
     ReadingRule,
@@ -29,6 +32,9 @@ RIGHT = by("range")
         ("*.mail.#", "also takes 'order.mail.sent'", "too wide"),
         ("mail.#", "does not take 'user.mail'", "too wide"),
         ("order.#.nothing", "does not take 'user.mail'", None),
+        ("user.mail", "does not take 'user.mail.sent'", "Without a wildcard"),
+        ("user/mail/#", "does not take 'user.mail'", "MQTT"),
+        (" user.mail.#", "does not take 'user.mail'", "A blank"),
     ],
 )
 def test_a_wrong_pattern_is_told_by_a_key_and_an_idea(pattern, said, idea):
@@ -67,7 +73,11 @@ def test_the_order_of_partitions_in_a_list_does_not_matter():
     assert AssignmentRule().judge({member: given[::-1] for member, given in RIGHT.items()}).passed
 
 
-@pytest.mark.parametrize("answer", [{"ann": []}, RIGHT | {"ann": ["mails-9"]}, [1, 2]])
+def test_an_assignment_may_be_given_as_the_assignor_gives_it():
+    assert AssignmentRule().judge(assign("range", {member: list(PARTITIONS) for member in MEMBERS}, PARTITIONS)).passed
+
+
+@pytest.mark.parametrize("answer", [{"ann": []}, RIGHT | {"ann": ["mails-9"]}, RIGHT | {"ann": 5}, [1, 2]])
 def test_what_is_no_assignment_is_refused(answer):
     with pytest.raises(EdasimError):
         AssignmentRule().judge(answer)
@@ -90,7 +100,8 @@ CLASSIC, QUORUM = [2, 5, 6, 7, 8, 9], [5, 6, 7, 8, 9, 2]
         (QUORUM, QUORUM, "classic", "both the same rule"),
         ([2, 3, 4, 5], QUORUM, "classic", "still held"),
         (CLASSIC, [5, 6, 7, 8, 9], "quorum", "not gone"),
-        ([9, 8, 2], QUORUM, "classic", None),
+        ([9, 8, 2], QUORUM, "classic", "reads on to the end"),
+        ([9, 8, 7, 6, 5, 2], QUORUM, "classic", None),
     ],
 )
 def test_a_wrong_order_is_told_by_its_queue_and_an_idea(classic, quorum, wrong, idea):
@@ -100,9 +111,16 @@ def test_a_wrong_order_is_told_by_its_queue_and_an_idea(classic, quorum, wrong, 
     assert verdict.mistake is None if idea is None else idea in verdict.mistake
 
 
+@pytest.mark.parametrize("answer", [(1, 2), ("256789", "567892"), CLASSIC, ({*CLASSIC}, QUORUM)])
+def test_what_is_no_pair_of_lists_is_refused(answer):
+    with pytest.raises(EdasimError, match="give two lists"):
+        ReadingRule().judge(answer)
+
+
 @pytest.mark.parametrize(
     ("text", "said", "idea"),
     [
+        ("NOT region = 'eu'", "does not take a mail with the properties {'region': 'us'", "use brackets"),
         ("region <> 'eu'", "does not take a mail with the properties {'size': 3}", "so is its NOT"),
         ("NOT (region = 'eu')", "does not take a mail with the properties {'size': 3}", "so is its NOT"),
         ("region IS NULL", "does not take a mail with the properties {'region': 'us'", "should come in"),

@@ -1,5 +1,7 @@
 """Chapter 06's trials: what they say to typical answers, and that the right ones pass in other words too."""
 
+import contextlib
+
 import pytest
 
 import edasim as eda
@@ -27,6 +29,26 @@ def effect_first_in_one_transaction(message, store):
             store.note(message)
 
 
+def note_after_the_transaction(message, store):
+    if not store.is_noted(message):
+        with store.transaction():
+            store.effect(message)
+        store.note(message)
+
+
+def deaf_to_the_power_cut(message, store):
+    if not store.is_noted(message):
+        with contextlib.suppress(BaseException):
+            store.effect(message)
+        store.note(message)
+
+
+def without_a_look(message, store):
+    with store.transaction():
+        store.effect(message)
+        store.note(message)
+
+
 def from_memory(known=frozenset()):
     known = set(known)
 
@@ -44,7 +66,11 @@ def from_memory(known=frozenset()):
         (noted_first, "the note says “done”"),
         (effect_first, "after the cut nobody knows"),
         (from_memory(), "Idempotent means ignoring duplicates in memory"),
-        (lambda message, store: store.effect(message), "It notes nothing, or does not look"),
+        (note_after_the_transaction, "after the cut nobody knows"),
+        (deaf_to_the_power_cut, "after the cut nobody knows"),
+        (without_a_look, "It does not ask is_noted"),
+        (from_memory(range(10_000)), "still knows those of an earlier try"),
+        (lambda message, store: store.effect(message), "It notes nothing"),
         (lambda message, store: store.note(message), "It never calls effect"),
     ],
 )
@@ -71,6 +97,7 @@ def test_the_window_begins_with_the_first_storing():
         (max, "so the waits add up"),
         (lambda waits_s: 1.0, "When is that, seen from the first?"),
         (lambda waits_s: 7 * 86_400.0, "not by fear"),
+        (lambda waits_s: None, "without `return` it is None"),
     ],
 )
 def test_each_window_that_is_wrong_is_told_why(window, said):

@@ -3,9 +3,11 @@
 import pytest
 
 import edasim as eda
+from edasim import failures
 from edasim.course import registration_trials as trials
 from edasim.course.chapters import ch05
 from edasim.course.trials import held_out_seeds
+from edasim.scenarios import registration
 
 
 class TestSender:
@@ -138,6 +140,15 @@ class TestSms:
 
         assert said in self.judged(add_sms).message
 
+    def test_a_whole_event_is_no_user_id(self):
+        def add_sms(topic, send):
+            accepted = topic.subscribe("sms", types="user.registration.accepted")
+            eda.Service("sms", of=accepted, handler=lambda event, _context: send(event))
+
+        verdict = self.judged(add_sms)
+        assert "send(Event)" in verdict.message
+        assert "event.subject" in verdict.mistake
+
     def test_a_service_that_does_nothing_sends_nothing(self):
         assert "got no text" in self.judged(lambda topic, send: None).message
 
@@ -146,7 +157,8 @@ class TestNumbers:
     def test_the_bottleneck_is_the_mail_service(self):
         assert pytest.approx(4 / 0.125 / 0.9) == ch05.WELCOMED_PER_S
 
-    def test_the_number_of_losing_steps_is_that_of_the_crash_steps(self):
-        found = eda.scenarios.registration.crash_steps()
-        assert len(found.steps) == ch05.STEPS
-        assert found.count("acknowledge first", "lost") == ch05.LOST_STEPS
+    def test_the_number_of_losing_steps_is_that_of_the_crash_points(self):
+        hasty = registration.Care.ACKNOWLEDGE_FIRST.of(registration.clockwork(mail_nodes=1, opens_ratio=0.0))
+        found = failures.crash_points(hasty, nodes=["mail"])
+        assert len(found.cells) == ch05.STEPS
+        assert found.count("lost") == ch05.LOST_STEPS

@@ -4,17 +4,15 @@ import sys
 
 import pytest
 
-from edasim import ActiveMQ, Event, JetStream, Kafka, MemoryBus, RabbitMQ, experiments, failures, viz
+from benchmarks import crash_matrix
+from edasim import Event, JetStream, Kafka, MemoryBus, RabbitMQ, experiments, failures, viz
 from edasim.checks import configuration
 from edasim.errors import CapabilityError, ConfigurationError, UnknownNameError
 from edasim.failures import crash_points
 from edasim.failures.crash_points import judge
 from edasim.scenarios.base import Scenario
-from edasim.scenarios.registration import clockwork
+from edasim.scenarios.registration import clockwork, crash_variants
 from edasim.services import Service, Source, load
-
-BROKEN = {"acknowledge first": {"acknowledge": "on_delivery"}, "not idempotent": {}}
-REPAIRED = {"sender": "idempotent"}
 
 
 @configuration
@@ -89,27 +87,24 @@ def test_a_crash_at_a_step_stops_the_handler_there_and_nothing_after_it_happens(
     ]
 
 
-BROKERS = {
-    "memory": (MemoryBus(), None),
-    "kafka": (Kafka(), 300.0),
-    "rabbitmq": (RabbitMQ(), None),
-    "activemq": (ActiveMQ(), None),
-    "jetstream": (JetStream(), None),
-}
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("name", BROKERS)
-def test_registration_the_repaired_variant_survives_every_crash_on_every_broker(name):
-    broker, until_s = BROKERS[name]
-    variants = {word: clockwork(broker=broker, **fields) for word, fields in BROKEN.items()}
-    found = crash_points({**variants, "repaired": clockwork(broker=broker, **REPAIRED)}, until_s=until_s)
-    assert found.counts("repaired") == {"survived": 21}
-    assert found.count("lost", "acknowledge first") == 3
-    assert found.count("lost", "not idempotent") == 0
-    assert found.count("duplicated", "not idempotent") >= 4
-    lost = {cell.points[0].what for cell in found.of("acknowledge first") if cell.outcome.value == "lost"}
-    assert lost == {"mail.welcome.requested", "mail_cached", "mail_sent"}
+@pytest.mark.parametrize("broker", crash_matrix.BROKERS)
+def test_registration_each_variant_breaks_at_the_crashes_that_it_names_and_the_repaired_one_at_none(broker):
+    variants, found = crash_matrix.matrix(broker)
+    assert [problem for variant in variants for problem in crash_matrix.unlike(variant, found)] == []
+    assert set(found.counts("repaired")) == {"survived"}
+    broken = [variant for variant in variants if variant.crashes]
+    assert [variant.outcome.value for variant in broken] == ["lost", "lost", "violated", "duplicated"]
+    assert all(0 < found.count("survived", variant.name) < len(found.of(variant.name)) for variant in broken)
+
+
+def test_a_variant_that_says_something_else_than_the_matrix_is_named():
+    hasty, *_, repaired = crash_variants()
+    found = crash_points({"acknowledge first": repaired.scenario}, nodes=["relay"])
+    told = crash_matrix.unlike(hasty, found)
+    assert "mail/0 after it has written mail cached: was never tried" in told
+    lies = crash_points({"acknowledge first": hasty.scenario.but(writing="row, then event")}, nodes=["user-management"])
+    assert any("lost, and survived was said" in problem for problem in crash_matrix.unlike(hasty, lies))
 
 
 @pytest.mark.long
@@ -170,7 +165,7 @@ def test_who_stops_a_matrix_keeps_what_is_done(monkeypatch):
     monkeypatch.setattr(sys.modules["edasim.failures.crash_points"], "judge", impatient)
     found = experiments.crash_points(clockwork(), nodes=["mail"])
     assert len(found.cells) == 3
-    assert found.count("survived") == 3
+    assert [cell.outcome.value for cell in found.cells] == ["survived", "survived", "duplicated"]
     with pytest.raises(KeyboardInterrupt):
         experiments.crash_points(clockwork(), nodes=["mail"], workers=1)
 

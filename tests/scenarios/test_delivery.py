@@ -1,13 +1,15 @@
 """A consumer that crashes: stories of one crash, the exact means, every crash point, and the relay."""
 
 import math
+from collections import Counter
 
 import pytest
 
 from edasim import failures
 from edasim.errors import ConfigurationError, EdasimError, StateError
+from edasim.failures import check, crash_points
 from edasim.scenarios import delivery
-from edasim.scenarios.delivery import Dedup, Delivery, Ledger, Place, Relay, books, crash_points, relay_books
+from edasim.scenarios.delivery import Dedup, Delivery, Ledger, Place, Relay, books, relay_books
 from edasim.theory import mean_interval
 
 CRASH = failures.Crash(node="consumer", at_s=0.435, down_s=0.05)
@@ -22,7 +24,7 @@ def test_a_crash_after_a_batch_was_committed_repeats_what_was_booked_since():
     assert (dip.fell_at, dip.went_on_at, dip.repeated, dip.lost) == (33, 20, 13, 0)
     assert (dip.at_s, dip.back_s) == pytest.approx((0.435, 0.485))
     assert kept.ended_s == pytest.approx(0.1 + 0.6 + 0.005 + 0.05 + 0.13)
-    assert str(kept) == "60 messages, 1 crashes: 0 lost, 13 done once more"
+    assert str(kept) == "60 messages, 1 crash: 0 lost, 13 done once more"
 
 
 def test_the_same_crash_loses_what_was_acknowledged_and_not_booked():
@@ -105,9 +107,8 @@ def test_runs_have_the_exact_means(fields, what):
 
 @pytest.mark.parametrize("dedup", [Dedup.TRANSACTION, Dedup.KEY])
 def test_the_repairs_hold_at_every_crash_point_and_in_every_run(dedup):
-    points = crash_points(Delivery(messages=3, batch=3), dedups=[dedup])
-    assert sum(point.found[dedup] is not None for point in points.points) == (9 if dedup.on_disk else 6)
-    assert points.wrong(dedup) == 0
+    points = crash_points(Delivery(messages=3, batch=3, crash_every=None, dedup=dedup), nodes=["consumer"])
+    assert points.counts() == {"survived": 15 if dedup.on_disk else 12}
     for seed in range(5):
         kept = books(Delivery(messages=100, dedup=dedup, crash_every=10).run(seed=seed))
         assert kept.crashes > 0
@@ -115,13 +116,35 @@ def test_the_repairs_hold_at_every_crash_point_and_in_every_run(dedup):
 
 
 def test_each_way_of_two_writes_goes_wrong_between_them_and_a_memory_after_any_crash():
-    points = crash_points()
-    told = {point.where: [point.told(dedup) for dedup in Dedup] for point in points.points}
-    gap, second = told["the second write of 1"], told["the work on message 2"]
-    assert gap == ["no such step", "no such step", "1 repeated", "1 lost", "once each", "no such step"]
-    assert second == ["1 repeated", "1 repeated", "once each", "once each", "once each", "once each"]
-    assert [points.wrong(dedup) for dedup in Dedup] == [2, 2, 2, 2, 0, 0]
-    assert str(points).splitlines()[0].split("  ")[0] == "it dies in"
+    two = Delivery(messages=2, batch=2, crash_every=None)
+    points = crash_points({dedup.value: two.but(dedup=dedup) for dedup in Dedup}, nodes=["consumer"])
+    by_row = {row: [points.cell(row, dedup.value) for dedup in Dedup] for row in points.rows}
+    told = {row: [cell and cell.outcome.value for cell in cells] for row, cells in by_row.items()}
+    kept, again, lost = "survived", "duplicated", "lost"
+    assert told["consumer/0 after it has written booked"] == [again, again, again, kept, kept, kept]
+    assert told["consumer/0 after it has written note"] == [None, None, kept, lost, kept, None]
+    assert told["consumer/0 after it has received order.placed, number 2"] == [again, again, kept, kept, kept, kept]
+    assert [points.count("duplicated", dedup.value) for dedup in Dedup] == [6, 6, 2, 0, 0, 0]
+    assert [points.count("lost", dedup.value) for dedup in Dedup] == [0, 0, 0, 2, 0, 0]
+
+
+@pytest.mark.parametrize("dedup", Dedup)
+def test_what_is_told_is_what_the_ledger_holds(dedup):
+    run = Delivery(messages=60, batch=5, dedup=dedup, crash_every=8).run(seed=2)
+    told = [(fact.detail["message"], fact.time_s) for fact in run.fact_list if fact.kind == "booked"]
+    assert told == run.kept["ledger"].effects()
+
+
+def test_the_oracle_counts_what_the_books_count():
+    run = Delivery(messages=200, batch=10, crash_every=20).run(seed=3)
+    found, kept = check(run), books(run)
+    assert found.count("lost") == kept.lost == 0
+    assert found.count("duplicated") == len({message for message, times in repeated(run).items() if times > 1}) > 0
+    assert Delivery(sent_twice_ratio=0.1).promises == ()
+
+
+def repeated(run):
+    return Counter(message for message, _ in run.kept["ledger"].effects())
 
 
 def test_a_transaction_that_is_not_ended_leaves_nothing():

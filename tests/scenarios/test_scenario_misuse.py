@@ -9,9 +9,8 @@ from edasim.errors import ConfigurationError, EdasimError, StateError, UnknownNa
 from edasim.events import Event
 from edasim.failures import Crash, RandomCrashes
 from edasim.kernel import Simulation, times
-from edasim.network import Link
 from edasim.scenarios import Registration, SingleQueue
-from edasim.scenarios.registration import audit, crash_steps
+from edasim.scenarios.registration import audit
 from edasim.scenarios.story import story
 from edasim.services import Service, Source, load
 from edasim.services.user_database import UserDatabase
@@ -75,11 +74,6 @@ def test_a_class_is_no_fault_and_no_broker():
 def test_an_audit_of_part_of_the_log_is_refused():
     with pytest.raises(StateError, match="all rows"):
         audit(Registration(users=30).run(log="sampled", one_in=10))
-
-
-def test_crash_steps_need_a_mail_that_arrives():
-    with pytest.raises(ConfigurationError, match="never arrived"):
-        crash_steps(Registration(users=1, spam_ratio=0.0, mail_link=Link(loss_ratio=1.0)))
 
 
 def test_a_closed_load_has_no_last_message():

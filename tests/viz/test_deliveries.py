@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from edasim import failures, viz
-from edasim.scenarios.delivery import Dedup, Delivery, crash_points
+from edasim.scenarios.delivery import Delivery
 
 CRASH = failures.Crash(node="consumer", at_s=0.435, down_s=0.05)
 SMALL = Delivery(messages=60, batch=20, crash_every=None, faults=[CRASH])
@@ -49,13 +49,3 @@ def test_extremes_are_drawn(fields):
     picture = viz.deliveries(Delivery(**{"messages": 40, **fields}).run(seed=1))
     assert "nan" not in picture.svg
     ElementTree.fromstring(picture.svg)
-
-
-def test_crash_points_are_a_matrix():
-    dedups = [Dedup.EFFECT_FIRST, Dedup.NOTE_FIRST, Dedup.TRANSACTION]
-    picture = viz.crash_points(crash_points(dedups=dedups))
-    assert (
-        "the second write of 1: disk, effect first: 1 repeated; disk, note first: 1 lost; same transaction: once each"
-        in (picture.text)
-    )
-    assert {"the work on message 1", "same transaction"} <= set(written(picture))

@@ -2,7 +2,7 @@
 
 A server process on 127.0.0.1 has one worker, which sleeps for the service time of a call; for a while it is slow. A
 client asks at the instants of a Poisson process, under the very policies of `edasim.governance` that a `Storm`
-simulates, on the real clock. `KINDS` are the scenarios; each can be simulated as well as measured.
+simulates, on the real clock. The kinds are those of `edasim.experiments.measured_storms`, which simulates them.
 
 A row is a second of the run: requests asked, answered in time, attempts sent, and calls that the server finished,
 wanted or not. Left out: work that needs a processor, several connections, networks.
@@ -21,28 +21,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-from edasim.governance import Backoff, CircuitBreaker, Failure, Retry, ShareOfFresh
+from edasim.experiments.measured_storms import COLUMNS, KINDS
+from edasim.governance import Failure
 from edasim.scenarios import Storm
-from edasim.services.calls import Protections, Stale
+from edasim.services.calls import Stale
 
 HOST = "127.0.0.1"
-RETRY = Retry(attempts=4, backoff=Backoff(first_wait_s=1.0, factor=1.0, jitter="none"))
-BUDGET = ShareOfFresh(ratio=0.1, reserve_per_s=0.0)
-BREAKER = CircuitBreaker(window="time", window_size=5, minimum_calls=20, open_s=2.0)
-SMALL: dict[str, Any] = {
-    "requests_per_s": 12.0, "capacity_per_s": 20.0, "fault_capacity_per_s": 6.0, "fault_at_s": 10.0, "fault_s": 10.0,
-}  # fmt: skip
-KINDS = {
-    "none": Storm(protections=Protections(timeout_s=1.0), **SMALL),
-    "naive": Storm(protections=Protections(timeout_s=1.0, retry=RETRY), **SMALL),
-    "guarded": Storm(
-        protections=Protections(timeout_s=1.0, retry=RETRY, budget=BUDGET, breaker=BREAKER), stale="dropped", **SMALL
-    ),
-}
-"""No retries; three retries; three retries with budget, breaker and a server that drops calls nobody waits for."""
-COLUMNS = ("kind", "seed", "second", "asked", "answered", "attempts", "worked")
 
 
 def serve(storm: Storm, seed: int, told: Connection) -> None:

@@ -41,9 +41,13 @@ class JMSDelivery(Delivery):
         return self.attempt > 1
 
     def ack(self) -> None:
-        """The work is done: the broker may forget the message, and in some modes others."""
+        """The work is done: the broker may forget the message, and in some modes others.
+
+        A JMS session that acknowledges or commits all at once has nothing against doing so again.
+        """
         others = self._subscription.acknowledged_with(self)
-        super().ack()
+        if not (self._settled_as == "acknowledged" and self._subscription.acknowledges_sessions):
+            super().ack()
         for other in others:
             Delivery.ack(other)
 
@@ -229,6 +233,11 @@ class Consumption:
     def let_go(self, delivery: Held) -> None:
         """Notes that a process has settled a delivery."""
         del self._deliveries[delivery]
+
+    @property
+    def acknowledges_sessions(self) -> bool:
+        """Whether an acknowledgement is one of the session, of whatever it was given, and not of a message."""
+        return self.settings.client is Client.OPENWIRE and self.settings.acknowledge in TOGETHER
 
     def acknowledged_with(self, delivery: Held) -> list[Any]:
         """The other deliveries that an acknowledgement of this one settles."""

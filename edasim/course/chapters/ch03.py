@@ -15,7 +15,10 @@ from ..rules import Choices, Needed, Option, Words, WrongWords
 from ..trials import TrialRule
 
 SESSION_S, ACK_WAIT_S = Kafka().session_timeout_s, JetStream().ack_wait_s
-BY_BROKER = "it depends: the 20 at once, or in half a minute, or more and later, or none"
+BY_BROKER = (
+    "RabbitMQ and ActiveMQ: the 20, at once; JetStream: the 20, after half a minute; Kafka: more than the 20 wait, for "
+    "three quarters of a minute; core NATS: none"
+)
 
 WHO_COMES_BACK = Question(
     id="03.who_comes_back",
@@ -32,6 +35,17 @@ WHO_COMES_BACK = Question(
                     "them remembers nothing."
                 ),
                 names=WrongIdea.A_BROKER_IS_RELIABILITY,
+            ),
+            Option(
+                text=(
+                    "Kafka: the 20, at once, since a log keeps everything; RabbitMQ and ActiveMQ: the 20, after a "
+                    "timeout; JetStream and core NATS: none"
+                ),
+                idea=(
+                    "A log keeps the records, and does not tell anybody that their reader is dead: Kafka notices a "
+                    "death last of all. And JetStream is NATS with a memory."
+                ),
+                names=WrongIdea.KAFKA_IS_A_QUEUE,
             ),
             Option(
                 text="none: they died with the consumer",
@@ -67,7 +81,7 @@ THIRTEENTH = Question(
     answers=Choices(
         options=(
             Option(
-                text="one thirteenth more",
+                text="a twelfth more",
                 idea=(
                     "More hands, more work done: true for a queue. Here the unit of work is the partition, and all are "
                     "taken."
@@ -131,7 +145,7 @@ PATTERN = Exercise(
     hints=Hints(
         question="How many words may follow “user.mail”, and which sign stands for that many?",
         pointer="“*” is exactly one word, “#” any number, also none. Words are what stands between dots.",
-        first_line='answer = "user.mail.#"',
+        first_line='answer = "user.mail.',
     ),
     solution=Solution(
         code="""
@@ -206,7 +220,8 @@ print(answer)
 """,
         because=(
             "The classic queue puts 2 back in its place, before 5. The quorum queue appends it: 2 comes last. Measured "
-            "on RabbitMQ 3.10.8, both of them."
+            "on RabbitMQ 3.10.8, both of them. With a delivery limit a quorum queue returns it to its head; since "
+            "RabbitMQ 4.0 it has one unless told otherwise, 20."
         ),
     ),
 )
@@ -222,7 +237,7 @@ SELECTOR = Exercise(
     hints=Hints(
         question="What is the value of region <> 'eu' when there is no region: true, false, or neither?",
         pointer="A missing property is NULL, comparing with NULL is unknown, NOT unknown is unknown. SQL has IS NULL.",
-        first_line="""answer = "region IS NULL OR region <> 'eu'\"""",
+        first_line='answer = "region IS NULL',
     ),
     solution=Solution(
         code="""
@@ -272,7 +287,7 @@ WHY = Exercise(
     rule=Words(
         needed=(
             Needed(
-                words=("connection", "socket", "channel"),
+                words=("connection", "socket", "channel", "tcp", "disconnect", "link"),
                 ask="by what does RabbitMQ notice that the consumer is gone?",
             ),
             Needed(
@@ -280,7 +295,7 @@ WHY = Exercise(
                 ask="by what does Kafka notice it, and how long does that take?",
             ),
             Needed(
-                words=("commit", "offset"),
+                words=("commit", "offset", "position"),
                 ask="what does Kafka remember about what was read, and where does the next owner begin?",
             ),
         ),
@@ -296,7 +311,10 @@ WHY = Exercise(
     ),
     hints=Hints(
         question="What does a broker see of a process that dies: a broken connection, or that something does not come?",
-        pointer="Look at the first column of the side-by-side table, and at where a new owner of a partition begins.",
+        pointer=(
+            "Look at the column “knows of a death by” in the table of real systems, and at where a new owner of a "
+            "partition begins."
+        ),
         first_line="RabbitMQ holds each message until it is acknowledged and sees the connection break",
     ),
     solution=Solution(

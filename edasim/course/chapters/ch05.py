@@ -17,7 +17,7 @@ from ..trials import TrialRule
 ACCEPTED_RATIO = 0.9
 MAIL_SLOTS, MAIL_S = 4, 0.125
 WELCOMED_PER_S = MAIL_SLOTS / MAIL_S / ACCEPTED_RATIO
-LOST_STEPS, STEPS = 2, 6
+LOST_STEPS, STEPS = 2, 4
 
 MAIL_DIES = Question(
     id="05.mail_dies",
@@ -59,8 +59,9 @@ MAIL_DIES = Question(
 LOST_AT = Question(
     id="05.lost_at",
     question=(
-        "Now the mail service acknowledges a request as soon as it gets it. It dies once, in the middle of one of the "
-        "six steps of a mail. At how many of the six is the mail lost?"
+        "Now the mail service acknowledges a request as soon as it gets it. It dies once, right after one of the four "
+        "steps of a mail: the request is received, the file is written, the mail is sent, the mail has arrived. After "
+        "how many of the four is the mail lost?"
     ),
     answers=exactly(
         LOST_STEPS,
@@ -73,7 +74,7 @@ LOST_AT = Question(
             ),
             slip(
                 1,
-                "You counted the writing of the file. The file alone sends nothing: the next step loses as well.",
+                "You counted the received request. The file alone sends nothing: a crash after it loses as well.",
                 within_ratio=0.0,
             ),
             slip(
@@ -91,7 +92,7 @@ LOST_AT = Question(
     ),
     because=(
         "From the acknowledgement until the mail has left the house, the dead process was the only one who would have "
-        "sent it. That is while it writes the file, and while the file is written and nothing is sent."
+        "sent it. That is after the request is received, and after the file is written."
     ),
 )
 
@@ -119,7 +120,14 @@ BOTTLENECK = Exercise(
                 "These are mails per second. Only nine users in ten are sent one.",
                 within_ratio=0.01,
             ),
+            slip(
+                MAIL_SLOTS / MAIL_S * ACCEPTED_RATIO,
+                "You took the spam off the mails. Turn it round: 32 mails are nine tenths of the users.",
+                within_ratio=0.01,
+            ),
             slip(1 / MAIL_S / ACCEPTED_RATIO, "You forgot that it works on four mails at a time."),
+            slip(1 / MAIL_S, "One mail at a time, and spam as well? It works on four, and a tenth gets none."),
+            slip(100.0, "You looked at user management, the fastest. The slowest one decides."),
             slip(60.0, "All that come are welcomed in the end. But more come each second: the queue grows for ever.",
                  names=WrongIdea.QUEUES_ABSORB_OVERLOAD),
         ),
@@ -240,15 +248,33 @@ STORY = Exercise(
     rule=Words(
         needed=(
             Needed(
-                words=("crash", "die", "dies", "dead", "down", "fail"),
+                words=("crash", "die", "dead", "down", "fail", "kill", "restart"),
                 ask="what happened to the mail service between the two sendings?",
             ),
             Needed(
-                words=("acknowledg", "not told", "never told", "unacknowledged", "still held", "still holds"),
+                words=("ack", "not told", "never told", "unack", "still held", "still holds", "confirm"),
                 ask="why did the bus hand the request out again?",
             ),
             Needed(
-                words=("arrived", "already sent", "had sent", "was sent", "first mail", "on its way", "answer"),
+                words=(
+                    "arrived",
+                    "already sent",
+                    "already been sent",
+                    "been sent",
+                    "had sent",
+                    "was sent",
+                    "first mail",
+                    "first one",
+                    "first copy",
+                    "on its way",
+                    "in flight",
+                    "answer",
+                    "reply",
+                    "gone out",
+                    "got through",
+                    "delivered",
+                    "left the house",
+                ),
                 ask="what is it that the service could not know about the first sending?",
             ),
         ),

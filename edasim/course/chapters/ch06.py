@@ -20,6 +20,7 @@ CRASHES = MESSAGES / CRASH_EVERY
 PER_CRASH = (BATCH - 1) / 2
 BY_HAND = CRASHES * PER_CRASH
 EXACT = Delivery().expected().repeated
+SHOPS_MONTH = 74
 LARGE = 100
 LARGE_BY_HAND = CRASHES * (LARGE - 1) / 2
 LARGE_EXACT = Delivery(batch=LARGE).expected().repeated
@@ -29,7 +30,7 @@ DUPLICATES = Question(
     question=(
         "1,000 orders are booked one by one. The consumer acknowledges in batches of 20, each after it was booked. It "
         "crashes in the midst of work, every 100 orders on average, and is restarted. How many bookings are made a "
-        "second time?"
+        "second time, on average?"
     ),
     answers=near(
         BY_HAND,
@@ -47,6 +48,12 @@ DUPLICATES = Question(
                 "One for each crash: the order in work. But that one was not booked yet; those before it in the batch "
                 "were.",
                 within_ratio=0.1,
+            ),
+            slip(
+                SHOPS_MONTH,
+                "You took the shop's own number. That was one month; the next one crashes elsewhere. Ask for the mean.",
+                within_ratio=0.01,
+                names=WrongIdea.ONE_RUN_SHOWS,
             ),
             slip(
                 CRASHES * BATCH,
@@ -131,6 +138,11 @@ BATCHES = Exercise(
                 "Five times the batch, five times the damage? Neither the number of crashes nor the damage of "
                 "one stays.",
                 within_ratio=0.003,
+            ),
+            slip(
+                MESSAGES + LARGE_EXACT,
+                "These are all bookings. The first thousand are not made a second time.",
+                within_ratio=0.02,
             ),
             slip(
                 MESSAGES,
@@ -252,7 +264,7 @@ PRODUCER = Exercise(
             "comes again?"
         ),
         pointer="acks says who must have it (“0”, “1”, “all”); idempotence numbers the batches of a producer.",
-        first_line='answer = eda.Kafka(acks="all", idempotence=True)',
+        first_line="answer = eda.Kafka(acks=",
     ),
     solution=Solution(
         code="""
@@ -261,7 +273,8 @@ import edasim as eda
 answer = eda.Kafka(acks="all", idempotence=True)
 """,
         because=(
-            "Both are Kafka's defaults since 3.0. The numbers hold for one life of the producer: when its "
+            "Both are Kafka's defaults since 3.0 (idempotence in effect since 3.0.1). The numbers hold for one life of "
+            "the producer: when its "
             "process dies and "
             "the next one sends the order again, that is a new record. So the consumer has to know orders, not records."
         ),
@@ -279,23 +292,51 @@ ONCE = Exercise(
     rule=Words(
         needed=(
             Needed(
-                words=("offset", "receipt", "inside", "within kafka", "in the broker", "in kafka", "topic"),
+                words=(
+                    "offset",
+                    "receipt",
+                    "inside",
+                    "within kafka",
+                    "in the broker",
+                    "in kafka",
+                    "on kafka",
+                    "topic",
+                    "consume-",
+                    "read-process",
+                ),
                 ask="what does a Kafka transaction hold together?",
             ),
             Needed(
                 words=(
                     "outside",
+                    "external",
                     "not part",
+                    "not in it",
+                    "isn't in it",
                     "cannot take back",
+                    "rolled back",
+                    "roll back",
                     "no transaction",
                     "side effect",
                     "already sent",
                     "twice",
+                    "second mail",
                 ),
                 ask="why is the mail not part of it?",
             ),
             Needed(
-                words=("key", "idempot", "note", "same transaction", "same database", "outbox", "knows"),
+                words=(
+                    "key",
+                    "idempot",
+                    "dedup",
+                    "de-dup",
+                    "unique id",
+                    "note",
+                    "same transaction",
+                    "same database",
+                    "outbox",
+                    "knows",
+                ),
                 ask="what makes one mail of two sendings?",
             ),
         ),

@@ -1,7 +1,7 @@
 """Chapter 11, retries, breakers and limits: how a fault that is over keeps a system down, and what ends it.
 
 Follows: RP-01 (metastable failures), GV-10 (breaker), GV-20 and GV-21 (retry, amplification), GV-30 (token bucket) of
-`governance`. The numbers are arithmetic; what has chance in it the chapter measures on `scenarios.Storm`.
+`governance`. Numbers are arithmetic; a repair runs on `scenarios.Storm`, a breaker and a bucket on calls of their own.
 """
 
 from __future__ import annotations
@@ -10,26 +10,23 @@ from ...governance import amplification
 from ..exercises import Chapter, Exercise, Hints, Kind, Question, Solution
 from ..ideas import WrongIdea
 from ..retry_trials import (
-    a_breaker,
     a_wait,
-    at_least_one,
-    by_the_mean,
+    breaker_trial,
+    bucket_trial,
     capped_after,
     equal_jitter,
     full_jitter,
-    just_as_many,
-    more_than_needed,
     never_capped,
     no_jitter,
     one_too_many,
+    repair_trial,
     trips,
 )
-from ..rules import Choices, Needed, Option, Words, WrongWords, exactly, near, slip
-from ..trials import FunctionRule, FunctionSlip
+from ..rules import Choices, Needed, Option, Words, WrongWords, exactly, slip
+from ..trials import FunctionRule, FunctionSlip, TrialRule
 
 CAPACITY_PER_S, TRIES, LAYERS = 100.0, 4, 4
 THRESHOLD_PER_S = CAPACITY_PER_S / TRIES
-BURST, BUCKET_PER_S, LOOK_S = 50, 20.0, 10.0
 EDGE_ATTEMPTS, SHOP_ATTEMPTS = 1 + 3, 3
 
 
@@ -93,28 +90,28 @@ LAYERED = Question(
     because="Each try of a service makes the service behind it try three times: 3 × 3 × 3 × 3 = 81.",
 )  # fmt: skip
 
-REPAIR = Exercise(
-    id="11.repair",
-    kind=Kind.PREDICT,
-    task=(
-        "Now 90 of 100 calls per second are asked for, with the same fault. You may add one thing to the retries: "
-        "a budget (at most one retry for ten fresh requests), or a server that does not begin calls whose caller has "
+FIRST = Question(
+    id="11.first",
+    question=(
+        "The server can do 50, and 45 are asked for, with the same fault. You may add one thing to the retries: a "
+        "budget (at most one retry for ten fresh requests), or a server that does not begin calls whose caller has "
         "gone, or a circuit breaker (open for 2 s when half of the calls of the last 5 s failed). Which one brings the "
         "system back within a minute?"
     ),
-    rule=Choices(
+    answers=Choices(
         options=(
             Option(
                 text="the budget",
                 idea=(
-                    "It lets 99 per second through where 100 can be done. That is stable on paper, and drains one call "
-                    "per second: with a backlog of hundreds it takes ten minutes, and all that time answers are late."
+                    "It lets 49.5 per second through where 50 can be done. That is stable on paper, and drains one "
+                    "call in two seconds: with a backlog of hundreds it takes ten minutes, and all that time answers "
+                    "are late."
                 ),
             ),
             Option(
                 text="not beginning stale calls",
                 idea=(
-                    "It saves the work in vain, but not the retries: 90 requests are tried up to four times, each "
+                    "It saves the work in vain, but not the retries: 45 requests are tried up to four times, each "
                     "alive for its second. Too many living calls are still too many."
                 ),
             ),
@@ -122,105 +119,109 @@ REPAIR = Exercise(
             Option(
                 text="none alone",
                 idea="Look for the one that empties the queue: something that sends nothing at all for a while.",
+                names=WrongIdea.A_BREAKER_PROTECTS_THE_CALLER,
             ),
         ),
         right="the circuit breaker",
     ),
+    because=(
+        "While it is open nothing comes, and two seconds are enough for a hundred calls to be done. It protects the "
+        "server at least as much as the caller. The price: whoever asks in these two seconds gets no answer."
+    ),
+)
+
+REPAIR = Exercise(
+    id="11.repair",
+    kind=Kind.CHANGE_CODE,
+    task=(
+        "Bring `half` back: from 20 s after the fault on at least nine in ten requests are answered in time, in runs "
+        "that you have not seen. Retries stay, users wait one second, and the server is as fast as it is. Give a storm: "
+        "half.but(protections=…), or with stale=…, order=…, room=…."
+    ),
+    rule=TrialRule(exercise="11.repair", trial=repair_trial, seeds=3),
     hints=Hints(
         question=(
-            "“A queue drains when more is done than comes.” Right; with 90 fresh requests per second, which of the "
-            "three makes much less come?"
+            "“A queue drains when more is done than comes.” Right; with 45 fresh requests per second for a server that "
+            "does 50, what makes much less come, or drops what nobody waits for?"
         ),
-        pointer="Which of the three lets fewer than 100 - 90 = 10 per second come, at least for a while?",
-        first_line='answer = "the circuit breaker"',
+        pointer="Look at the table: which lines have 45 in the last column? Keep the retries, and add what they have.",
+        first_line="repaired = Protections(",
     ),
     solution=Solution(
-        code='answer = "the circuit breaker"',
+        code="""
+from edasim.governance import Backoff, CircuitBreaker, Retry, ShareOfFresh
+from edasim.scenarios import Storm
+from edasim.services.calls import Protections
+
+patience = Backoff(first_wait_s=1.0, factor=1.0, jitter="none")
+retry = Retry(attempts=4, backoff=patience)
+naive = Protections(timeout_s=1.0, retry=retry)
+half = Storm(requests_per_s=45, capacity_per_s=50, fault_capacity_per_s=15, protections=naive)
+repaired = Protections(
+    timeout_s=1.0,
+    retry=retry,
+    budget=ShareOfFresh(ratio=0.1, reserve_per_s=0),
+    breaker=CircuitBreaker(window="time", window_size=5, minimum_calls=20, open_s=2),
+)
+answer = half.but(protections=repaired, stale="dropped")
+""",
         because=(
-            "While it is open nothing comes, and two seconds are enough for 200 calls to be done. It protects the "
-            "server at least as much as the caller. The price: whoever asks in these two seconds gets no answer."
+            "The breaker empties the queue, the budget keeps it from filling again, and the server wastes nothing on "
+            "those who have gone. A queue with an end (room=40) does it as well: it holds less than a second of work."
         ),
     ),
 )
 
 BUCKET = Exercise(
     id="11.bucket",
-    kind=Kind.CALCULATE,
-    task=(
-        "A partner may send 20 calls per second, now and then 50 at once: TokenBucket(rate_per_s=20, burst=50). Its "
-        "bucket is full. The partner sends as fast as it can. How many calls get through in the first 10 seconds?"
-    ),
-    rule=near(
-        BURST + BUCKET_PER_S * LOOK_S,
-        "calls",
-        within_ratio=0.005,
-        slips=(
-            slip(
-                BUCKET_PER_S * LOOK_S, "You counted what is filled in, and forgot what was in it.", within_ratio=0.004
-            ),
-            slip(BURST * LOOK_S, "The burst is not given anew each second; only 20 tokens are.", within_ratio=0.01),
-            slip(BURST, "That is the first instant. Tokens go on dropping in.", within_ratio=0.01),
-        ),
-    ),
-    hints=Hints(
-        question="What is in the bucket at the beginning, and what is added in ten seconds?",
-        pointer="A token bucket lets through at most burst + rate × time, in any stretch of time.",
-        first_line="answer = 50 + 20 * 10",
-    ),
-    solution=Solution(
-        code="answer = 50 + 20 * 10",
-        because="250. So size what stands behind for burst + rate × time, not for the rate alone.",
-    ),
-)
-
-FALSE_TRIPS = Exercise(
-    id="11.false_trips",
     kind=Kind.CHANGE_CODE,
     task=(
-        "A breaker judges after minimum_calls calls, and opens if the share of failed ones is failure_rate_ratio or "
-        "more. The callee is as always: each call fails with probability error_ratio. Write trips(error_ratio, "
-        "minimum_calls, failure_rate_ratio): the probability that it opens all the same."
+        "A partner's page makes 50 calls at once; pages come 4 s apart or more. What stands behind bears at most 100 "
+        "calls in any 2 s. Give the TokenBucket(rate_per_s=…, burst=…) that refuses no page, and lets no flood through."
     ),
-    rule=FunctionRule(
-        exercise="11.false_trips",
-        cases=a_breaker,
-        truth=trips,
-        slips=(
-            FunctionSlip(wrong=just_as_many, idea="You took exactly as many failures as are needed. More open it too."),
-            FunctionSlip(
-                wrong=more_than_needed,
-                idea="You asked for more failures than the threshold. A share that just reaches it opens it as well.",
-            ),
-            FunctionSlip(
-                wrong=by_the_mean,
-                idea="It compares the usual rate with the threshold. Ten calls are not usual: chance decides.",
-                names=WrongIdea.THE_AVERAGE_DESCRIBES,
-            ),
-            FunctionSlip(
-                wrong=at_least_one, idea="One failure is enough only if the threshold is 1 of that many calls."
-            ),
-        ),
-    ),
+    rule=TrialRule(exercise="11.bucket", trial=bucket_trial, seeds=3),
     hints=Hints(
-        question="How many of the calls must fail at least for it to open?",
-        pointer="math.ceil(failure_rate_ratio * minimum_calls). Then add up the binomial probabilities from there on.",
-        first_line="fewest = math.ceil(failure_rate_ratio * minimum_calls - 1e-9)",
+        question="How many tokens must be there when a page comes, and how many must drop in until the next may come?",
+        pointer="50 for the page, 50 in 4 s; and a flood gets burst + rate × 2 s through, which may be 100 at most.",
+        first_line="answer = TokenBucket(rate_per_s=",
     ),
     solution=Solution(
         code="""
-import math
+from edasim.governance import TokenBucket
 
-def answer(error_ratio, minimum_calls, failure_rate_ratio):
-    fewest = math.ceil(failure_rate_ratio * minimum_calls - 1e-9)
-    return sum(
-        math.comb(minimum_calls, failed) * error_ratio**failed * (1 - error_ratio) ** (minimum_calls - failed)
-        for failed in range(fewest, minimum_calls + 1)
-    )
+answer = TokenBucket(rate_per_s=15, burst=50)
 """,
         because=(
-            f"With 1 % errors, 10 calls and a threshold of 10 % it is {trips(0.01, 10, 0.1):.1%}: one breaker in ten "
-            "opens for nothing. With 100 calls and 50 %, the defaults of Resilience4j, it practically never happens, "
-            "and a real failure takes at least 50 failed calls to be seen."
+            "A burst of 50 and a rate from 12.5 to 25 per second: 50 / 4 s so that it is full again, (100 - 50) / 2 s so "
+            "that a flood is borne. Size what stands behind for burst + rate × time, not for the rate alone."
+        ),
+    ),
+)
+
+BREAKER = Exercise(
+    id="11.breaker",
+    kind=Kind.CHANGE_CODE,
+    task=(
+        "Two calls per second go to a callee of which always 5 % fail. This breaker is nervous and opens every minute: "
+        "CircuitBreaker(window_size=10, minimum_calls=5, failure_rate_ratio=0.2). Tune it: an hour without a false "
+        "trip, and open within 10 s when four in five calls begin to fail."
+    ),
+    rule=TrialRule(exercise="11.breaker", trial=breaker_trial, seeds=3),
+    hints=Hints(
+        question="How probable are so many failures among so few calls, if each fails with 5 %? And how many calls are 10 s?",
+        pointer="10 s are 20 calls. Of the last 20, half must fail: by chance about once in 10⁷ judgements.",
+        first_line="answer = CircuitBreaker(window_size=20",
+    ),
+    solution=Solution(
+        code="""
+from edasim.governance import CircuitBreaker
+
+answer = CircuitBreaker(window_size=20, minimum_calls=20, failure_rate_ratio=0.5)
+""",
+        because=(
+            f"With 5 calls and 20 % a judgement is false with probability {trips(0.05, 5, 0.2):.0%}, with 20 calls and 50 % "
+            f"with {trips(0.05, 20, 0.5):.0e}. The defaults of Resilience4j, 100 calls and 50 %, are as safe, but need "
+            "half a minute at two calls per second: settings belong to a rate."
         ),
     ),
 )
@@ -280,7 +281,7 @@ def answer(failed_attempts, draw, first_s, cap_s):
 
 CONFIG = Exercise(
     id="11.config",
-    kind=Kind.CALCULATE,
+    kind=Kind.PREDICT,
     task=(
         "The two files that you have just read stand one behind the other: Envoy at the edge says num_retries: 3 for "
         "/catalogue, and the shop behind it calls the catalogue with Resilience4j's maxAttempts: 3. The catalogue is "
@@ -385,6 +386,6 @@ retries alone are more than the server can do. Stop the retries or shed the stal
 CHAPTER = Chapter(
     number="11",
     title="How can a retry kill a system?",
-    predictions=(AFTER, LAYERED),
-    exercises=(REPAIR, BUCKET, FALSE_TRIPS, BACKOFF, CONFIG, WHY),
+    predictions=(AFTER, LAYERED, FIRST),
+    exercises=(REPAIR, BUCKET, BREAKER, BACKOFF, CONFIG, WHY),
 )

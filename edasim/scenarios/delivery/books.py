@@ -56,7 +56,8 @@ class Books:
         return float(self.finished_s.max(initial=0.0))
 
     def __str__(self) -> str:
-        return f"{self.messages} messages, {self.crashes} crashes: {self.lost} lost, {self.repeated} done once more"
+        crashes = "1 crash" if self.crashes == 1 else f"{self.crashes} crashes"
+        return f"{self.messages} messages, {crashes}: {self.lost} lost, {self.repeated} done once more"
 
 
 def books(run: Run) -> Books:

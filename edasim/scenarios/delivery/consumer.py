@@ -12,7 +12,7 @@ from collections.abc import Generator
 from functools import partial
 from typing import Any
 
-from ... import checks
+from ... import checks, failures
 from ...brokers import Kafka
 from ...brokers.kafka import Commit, Group
 from ...events import Event
@@ -20,13 +20,12 @@ from ...failures import Fault, check_faults
 from ...failures.faults import bring_back, take_down
 from ...kernel import Simulation, times
 from ...services import Context, Service, Source, load
-from ...services.handling import NodeCrashed
 from ..base import Scenario
 from .expected import Expected, expected
 from .ledger import Ledger
 from .settings import Dedup, Place, Timing, timing
 
-SHOP, CONSUMER, ORDERS = "shop", "consumer", "orders"
+SHOP, CONSUMER, ORDERS, BOOKED = "shop", "consumer", "orders", "booked"
 AT_ONCE_PER_S, JOINED_S = 1e9, 0.1
 
 
@@ -55,6 +54,11 @@ class Delivery(Scenario):
     down_s: float = checks.positive(default=0.05)
     sent_twice_ratio: float = checks.ratio(default=0.0)
     faults: tuple[Fault, ...] = checks.checked(check_faults, default=())
+
+    @property
+    def promises(self) -> tuple[failures.Promise, ...]:
+        """Each message is booked once; of messages that were sent twice nothing is promised here."""
+        return () if self.sent_twice_ratio else (failures.exactly_once(to=CONSUMER, effect=BOOKED),)
 
     @property
     def between_s(self) -> float | None:
@@ -116,7 +120,7 @@ class Delivery(Scenario):
 
 
 class Worker:
-    """What the consumer does with a message, life after life: its memory dies with it, the ledger does not."""
+    """What the consumer does with a message, life after life: its memory dies with its node, the ledger does not."""
 
     def __init__(self, scenario: Delivery, numbers: list[int], ledger: Ledger) -> None:
         self._numbers = numbers
@@ -124,47 +128,52 @@ class Worker:
         self._ledger = ledger
         self._work_s = scenario.work_s
         self._write_s = scenario.write_s
-        self._memory: set[int] = set()
 
     def book(self, event: Event, context: Context) -> None:
         """The effect, at the end of the work."""
-        self._ledger.effect(self._number(event), context.now_s)
+        self._effect(self._number(event), context)
 
     def work(self, event: Event, context: Context) -> Generator[Any, Any, None]:
         """One message: known already, or worked on step by step, with its effect and its note."""
         message = self._number(event)
-        if self._knows(message):
+        if self._knows(message, context):
             return
         steps = self._both_or_none if self._dedup is Dedup.TRANSACTION else self._one_by_one
-        try:
-            yield from steps(message, context)
-        except NodeCrashed:
-            self._memory.clear()
-            raise
-        self._memory.add(message)
+        yield from steps(message, context)
+        context.node.memory[message] = True
 
     def _one_by_one(self, message: int, context: Context) -> Generator[Any, Any, None]:
         dedup = self._dedup
         yield context.pause(self._work_s + self._write_s)
         if dedup is Dedup.NOTE_FIRST:
-            self._ledger.note(message)
+            self._note(message, context)
             yield context.pause(self._write_s)
-        self._ledger.effect(message, context.now_s)
+        self._effect(message, context)
         if dedup is Dedup.EFFECT_FIRST:
             yield context.pause(self._write_s)
-            self._ledger.note(message)
+            self._note(message, context)
 
     def _both_or_none(self, message: int, context: Context) -> Generator[Any, Any, None]:
         yield context.pause(self._work_s)
         with self._ledger.transaction():
             yield context.pause(self._write_s)
-            self._ledger.note(message)
+            self._note(message, context)
             yield context.pause(self._write_s)
             self._ledger.effect(message, context.now_s)
+        context.fact(BOOKED, message=message)
 
-    def _knows(self, message: int) -> bool:
+    def _effect(self, message: int, context: Context) -> None:
+        """The world sees it from here on."""
+        if self._ledger.effect(message, context.now_s):
+            context.fact(BOOKED, message=message)
+
+    def _note(self, message: int, context: Context) -> None:
+        self._ledger.note(message)
+        context.step("write", "note")
+
+    def _knows(self, message: int, context: Context) -> bool:
         if self._dedup is Dedup.MEMORY:
-            return message in self._memory
+            return message in context.node.memory
         return self._ledger.is_noted(message)
 
     def _number(self, event: Event) -> int:

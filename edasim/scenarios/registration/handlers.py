@@ -15,6 +15,7 @@ from typing import Any
 from ...events import Event
 from ...network.link import Transfer
 from ...services import Context
+from ...services.handling import Publishing
 from ...services.mail import MailCache, MailProvider
 from ...services.user_database import UserDatabase
 from .people import REQUESTED
@@ -34,6 +35,19 @@ class Sender(enum.Enum):
     IDEMPOTENT = "idempotent"
 
 
+class Writing(enum.Enum):
+    """Who asks for the welcome mail, and how that is held together with the row of the user.
+
+    Apart: behaviour analytics asks, user management writes. Otherwise user management does both: one after the other
+    (a **dual write**, in either order), or in one transaction, with an outbox that a relay empties (ES-07).
+    """
+
+    APART = "apart"
+    ROW_FIRST = "row, then event"
+    EVENT_FIRST = "event, then row"
+    OUTBOX = "outbox"
+
+
 class NoAnswerError(Exception):
     """The mail provider did not answer in time, again and again; the broker is to deliver the request once more."""
 
@@ -45,28 +59,50 @@ def decide(event: Event, context: Context) -> list[Event]:
     context.fact("registration_checked", user_id=event.subject, accepted=not reasons, reasons=list(reasons))
     if reasons:
         return [Event(type=REJECTED, subject=event.subject, data={**registration, "reasons": list(reasons)})]
-    return [
-        Event(type=ACCEPTED, subject=event.subject, data=registration),
-        Event(type=MAIL_REQUESTED, subject=event.subject, data=registration),
-    ]
+    return [Event(type=ACCEPTED, subject=event.subject, data=registration)]
+
+
+def decide_and_ask(event: Event, context: Context) -> list[Event]:
+    """As `decide`; for an accepted user it asks for a welcome mail as well."""
+    return [each for decided in decide(event, context) for each in (decided, *_ask(decided))]
+
+
+def _ask(decided: Event) -> list[Event]:
+    """The request for a welcome mail, if the user was accepted."""
+    if decided.type != ACCEPTED:
+        return []
+    return [Event(type=MAIL_REQUESTED, subject=decided.subject, data=dict(decided.data))]
 
 
 class UserManagement:
-    """Writes accepted users, and notes rejected registrations, in its database."""
+    """Writes accepted users, and notes rejected registrations, in its database; may ask for the mail (`Writing`)."""
 
-    def __init__(self, users: UserDatabase) -> None:
+    def __init__(self, users: UserDatabase, writing: Writing = Writing.APART, outbox: Publishing | None = None) -> None:
         self._users = users
+        self._writing = writing
+        self._outbox = outbox
 
     def write(self, event: Event, context: Context) -> None:
         """One transaction per event; a repeated event changes nothing."""
         user, event_id = event.data, str(event.id)
         if event.type == ACCEPTED:
+            if self._writing is Writing.EVENT_FIRST:
+                context.publish(_ask(event))
             new = self._users.add(user["user_id"], user["name"], user["email"], event_id=event_id, at_s=context.now_s)
+            if new and self._outbox is not None:
+                self._outbox.publish(_ask(event), event, context.root)  # a row of the same transaction
             context.fact("user_written", user_id=user["user_id"], new=new)
+            if new and self._writing is Writing.ROW_FIRST:
+                context.publish(_ask(event))
         else:
             reasons = ", ".join(user["reasons"])
             new = self._users.reject(user["user_id"], reasons, event_id=event_id, at_s=context.now_s)
             context.fact("rejection_written", user_id=user["user_id"], new=new, reasons=reasons)
+
+
+def relay(event: Event, _context: Context) -> Event:
+    """The outbox's relay: publishes one of its rows, and marks it (acknowledges) when the broker has it."""
+    return event
 
 
 class MailService:
@@ -128,10 +164,10 @@ class MailService:
         Returns the seconds until its answer is here (inf: never), and the kind of fact that tells why it was missed.
         """
         sent_s = context.now_s
-        context.fact("mail_sent", user_id=event.data["user_id"], mail_id=mail_id, **{"try": attempt})
         delays_s = self._transfer(sent_s)
         for delay_s in delays_s:
             context.sim.at(sent_s + delay_s, partial(self._accept, event, context, mail_id))
+        context.fact("mail_sent", user_id=event.data["user_id"], mail_id=mail_id, **{"try": attempt})
         if not delays_s:
             return math.inf, "mail_lost"
         answers_s = self._answer(sent_s + delays_s[0])
@@ -166,5 +202,5 @@ def welcome_mail(mail_id: str, name: str, email: str) -> str:
 
 __all__ = [
     "ACCEPTED", "LINK_OPENED", "MAIL_REQUESTED", "MAIL_SHOWN", "REJECTED", "REQUESTED", "MailService",
-    "NoAnswerError", "Sender", "UserManagement", "decide", "welcome_mail",
+    "NoAnswerError", "Sender", "UserManagement", "Writing", "decide", "decide_and_ask", "relay", "welcome_mail",
 ]  # fmt: skip

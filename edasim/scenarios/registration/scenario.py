@@ -22,6 +22,7 @@ from ...kernel import Simulation, times
 from ...network import Link, RunningLink
 from ...services import Acknowledge, Service, Source, load
 from ...services.arrivals import check_arrivals
+from ...services.handling import Publishing
 from ...services.mail import MailCache, MailProvider
 from ...services.user_database import UserDatabase
 from ..base import Scenario
@@ -34,11 +35,14 @@ from .handlers import (
     MailService,
     Sender,
     UserManagement,
+    Writing,
     decide,
+    decide_and_ask,
+    relay,
 )  # fmt: skip
 from .people import REQUESTED, sign_ups
 
-USERS, ANALYTICS, MAIL, READERS = "user-management", "behaviour-analytics", "mail", "readers"
+USERS, ANALYTICS, MAIL, READERS, RELAY = "user-management", "behaviour-analytics", "mail", "readers", "relay"
 
 TOPOLOGY = Topology(
     name="registration",
@@ -55,6 +59,14 @@ TOPOLOGY = Topology(
         READERS: (MAIL_SHOWN,),
     },
 )
+
+
+ASKING = Topology(
+    name="registration",
+    publishes={**TOPOLOGY.publishes, USERS: (REQUESTED, MAIL_REQUESTED), ANALYTICS: (ACCEPTED, REJECTED)},
+    consumes=TOPOLOGY.consumes,
+)
+"""The same where user management asks for the mail."""
 
 
 class Promise(enum.Enum):
@@ -74,6 +86,10 @@ NEEDS = {
 INSTEAD = 'choose a broker that can, or say promise="at_most_once": then what a crash catches is lost'
 
 
+def _has_no_row(page: Any) -> bool:
+    return not page.user_exists
+
+
 @checks.configuration
 class Registration(Scenario):
     """Sign-up, decision, user row, welcome mail, confirmation, on a broker of your choice.
@@ -83,7 +99,8 @@ class Registration(Scenario):
     `connecting_s` before each sending; what it has sent arrives even if it dies. `mail_link` is the network to the mail
     provider and back; without an answer the mail service tries again after `answer_timeout_s`, `send_attempts` times in
     all, and then refuses the request. A share of `opens_ratio` opens the link, `opening` after the mail arrived.
-    `acknowledge` and `sender` say how careful the mail service is. `promise` is what the broker has to keep: one that
+    `acknowledge` and `sender` say how careful the mail service is, `writing` who asks for the mail, and how that is
+    held together with the user's row. `promise` is what the broker has to keep: one that
     cannot redeliver is refused before the run, unless you promise no more than "at_most_once". `database` and
     `mail_folder` are paths that do not exist yet; without them the database is in memory and the folder a temporary
     one. `faults` act on nodes, the broker, and by their names on "user database", "mail folder", "mail link" and "mail
@@ -118,6 +135,7 @@ class Registration(Scenario):
     opening: times.Times = checks.checked(times.check_times, default=times.LogNormal(mean_s=5.0, scv=4.0))
     acknowledge: Acknowledge = checks.word(Acknowledge, default=Acknowledge.AFTER_HANDLING)
     sender: Sender = checks.word(Sender, default=Sender.PLAIN)
+    writing: Writing = checks.word(Writing, default=Writing.APART)
     promise: Promise = checks.word(Promise, default=Promise.AT_LEAST_ONCE)
     database: str | None = checks.optional(checks.check_text, default=None)
     mail_folder: str | None = checks.optional(checks.check_text, default=None)
@@ -136,17 +154,27 @@ class Registration(Scenario):
     @property
     def topology(self) -> Topology:
         """Who publishes and consumes what."""
-        return TOPOLOGY
+        return TOPOLOGY if self.writing is Writing.APART else ASKING
 
     @property
     def promises(self) -> tuple[failures.Promise, ...]:
-        """Every request is decided, every accepted user has a row and gets one mail (or at most one)."""
+        """Every request is decided, every accepted user has a row and gets one mail (or at most one).
+
+        Where user management asks for the mail, nobody is shown a page before the row is there.
+        """
         if self.promise is Promise.AT_MOST_ONCE:
             return (failures.at_most_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived", by="user_id"),)
-        return (
+        decided_and_written = (
             failures.at_least_once(to=ANALYTICS),
             failures.at_least_once(to=USERS, type=ACCEPTED, effect="user_written"),
-            failures.exactly_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived", by="user_id"),
+        )
+        if self.writing is Writing.APART:
+            one_mail = failures.exactly_once(to=MAIL, type=MAIL_REQUESTED, effect="mail_arrived", by="user_id")
+            return (*decided_and_written, one_mail)
+        return (
+            *decided_and_written,
+            failures.exactly_once(to=USERS, type=ACCEPTED, effect="mail_arrived", by="user_id"),
+            failures.no(_has_no_row, "page for a user without a row", of="mail_shown"),
         )
 
     def build(self, sim: Simulation) -> dict[str, Any]:
@@ -154,10 +182,10 @@ class Registration(Scenario):
         broker = self.broker.start(sim)
         promised = self.promise.value.replace("_", " ")
         require(broker, NEEDS[self.promise], f"the registration case, which promises {promised},", INSTEAD)
-        wiring = broker.wire(TOPOLOGY)
+        wiring = broker.wire(self.topology)
         users, mails, provider = UserDatabase(self.database), MailCache(self.mail_folder), MailProvider()
         sim.parts.update({"user database": users, "mail folder": mails})
-        self._add_deciders(wiring, users)
+        self._add_deciders(sim, wiring, users)
         self._add_mail(sim, wiring, users, mails, provider)
         arrivals = self.arrivals or load.Poisson(rate_per_s=self.users_per_s)
         Source(
@@ -170,13 +198,14 @@ class Registration(Scenario):
             fault.install(sim)
         return {"users": users, "mails": mails, "provider": provider, "wiring": wiring}
 
-    def _add_deciders(self, wiring: Any, users: UserDatabase) -> None:
+    def _add_deciders(self, sim: Simulation, wiring: Any, users: UserDatabase) -> None:
+        apart = self.writing is Writing.APART
         Service(
             ANALYTICS,
             of=wiring.subscription(ANALYTICS),
             service_time=self.analytics_time,
             nodes=self.analytics_nodes,
-            handler=decide,
+            handler=decide_and_ask if apart else decide,
             to=wiring.destination(ANALYTICS),
         )
         Service(
@@ -184,8 +213,20 @@ class Registration(Scenario):
             of=wiring.subscription(USERS),
             service_time=self.database_time,
             nodes=self.user_management_nodes,
-            handler=UserManagement(users).write,
+            handler=UserManagement(users, self.writing, self._outbox(sim, wiring)).write,
+            to=None if apart else wiring.destination(USERS),
         )
+
+    def _outbox(self, sim: Simulation, wiring: Any) -> Publishing | None:
+        """The outbox with its relay, if user management has one.
+
+        Its rows are a queue of their own in the user database: they survive, and an unmarked one is taken again.
+        """
+        if self.writing is not Writing.OUTBOX:
+            return None
+        rows = MemoryBus(name="outbox").start(sim).topic("outbox")
+        Service(RELAY, of=rows.subscribe(RELAY), handler=relay, to=wiring.destination(USERS))
+        return Publishing(sim, USERS, rows)
 
     def _add_mail(
         self, sim: Simulation, wiring: Any, users: UserDatabase, mails: MailCache, provider: MailProvider

@@ -23,7 +23,7 @@ from .species import Species
 
 WEB, PROFILES, RETRIES, EDITED = "web", "profiles", "profile retries", "profile.edited"
 TOPOLOGY = Topology(name="edits", publishes={WEB: (EDITED,)}, consumes={PROFILES: (EDITED,)})
-DATABASE = "profile database"
+DATABASE, MANY = "profile database", 1_000_000
 
 
 class Key(enum.Enum):
@@ -164,9 +164,8 @@ class Retried(Scenario):
             yield context.pause(0.5)
             return (yield from save(event, context))
 
-        patient = {"max_attempts": 1_000_000}
-        Service(PROFILES, of=edits.subscribe(PROFILES, **patient), handler=save, to=again)
-        Service(RETRIES, of=again.subscribe(RETRIES, **patient), handler=save_later, to=again)
+        Service(PROFILES, of=edits.subscribe(PROFILES, max_attempts=MANY), handler=save, to=again)
+        Service(RETRIES, of=again.subscribe(RETRIES, max_attempts=MANY), handler=save_later, to=again)
         Source(WEB, load=load.Poisson(rate_per_s=6.0).first(self.edits), to=edits, event=_edits(3))
         for fault in self.faults:
             fault.install(sim)
@@ -236,6 +235,7 @@ SPECIES = (
         verdict=Verdict.OUT_OF_ORDER,
         dangers=(NODE_DIES,),
         needs_fault=False,
+        seeds=5,
     ),
     Species(
         name="competing consumers",
@@ -247,6 +247,7 @@ SPECIES = (
         verdict=Verdict.OUT_OF_ORDER,
         dangers=(NODE_DIES, BrokerCrash(at_s=0.0, down_s=0.1)),
         needs_fault=False,
+        seeds=5,
     ),
     Species(
         name="retries on another topic",
@@ -268,6 +269,7 @@ SPECIES = (
         verdict=Verdict.OUT_OF_ORDER,
         dangers=(NODE_DIES, Crash(node=f"{PROFILES}/1", at_s=0.0, down_s=0.3)),
         faults=5,
+        seeds=20,
     ),
     Species(
         name="orders by the clock",

@@ -33,12 +33,12 @@ def _order(occasion: Occasion) -> Event:
 
 @checks.configuration
 class Admitting(Scenario):
-    """Customers come in a rush, 20 a second; a door lets them in as long as fewer than `room` wait at the desk.
+    """Customers come in a rush, 20 a second, through a door to a desk, which needs 0.1 s for each.
 
-    The desk needs 0.1 s for each. Without `room` everybody is let in.
+    The door lets them in as long as they will wait for at most `longest_wait_s` (None: always).
     """
 
-    room: int | None = checks.optional(checks.check_whole(1), default=8)
+    longest_wait_s: float | None = checks.optional(checks.check_positive, default=1.0)
     customers: int = checks.at_least(1, default=60)
     faults: tuple[Fault, ...] = checks.checked(check_faults, default=())
 
@@ -54,7 +54,8 @@ class Admitting(Scenario):
         line = inside.subscribe(DESK)
 
         def admit(event: Event, context: Context) -> Event | None:
-            if self.room is not None and len(line.waiting) >= self.room:
+            wait_s = 0.1 * (len(line.waiting) + 1)
+            if self.longest_wait_s is not None and wait_s > self.longest_wait_s:
                 context.fact("turned_away", **event.data)
                 return None
             context.fact("let_in", **event.data)
@@ -95,7 +96,7 @@ class Parsing(Scenario):
         def order(occasion: Occasion) -> Event:
             return Event(type=GARBLED if occasion.draw() < 0.1 else PLACED, subject=f"order-{occasion.number}")
 
-        def read(event: Event, context: Context) -> None:
+        def read(event: Event, _context: Context) -> None:
             if event.type == GARBLED:
                 raise ValueError("this is no order")
 
@@ -146,13 +147,14 @@ SPECIES = (
         name="queue without an end",
         what="It lets everybody in, however many wait, and all of them wait longer and longer.",
         rule="RP-08",
-        mutant=Admitting(room=None),
+        mutant=Admitting(longest_wait_s=None),
         twin=Admitting(),
         breaks="served 2 s after let_in at the latest for each order",
         verdict=Verdict.LATE,
         dangers=(DelayMessages(sender=WEB, by=times.Exponential(mean_s=0.1), at_s=0.0, for_s=0.02),),
         needs_fault=False,
         lasts_s=3.0,
+        seeds=5,
     ),
     Species(
         name="puts poison back",
@@ -165,6 +167,7 @@ SPECIES = (
         dangers=(Crash(node=DESK, at_s=0.0, down_s=0.3),),
         needs_fault=False,
         until_s=40.0,
+        seeds=5,
     ),
     Species(
         name="retries for ever",

@@ -79,7 +79,10 @@ class Ordering(Scenario):
                 while (yield exchange.publish_confirmed(order, **settings)).answer is not Confirmed.ACK:
                     yield sim.env.timeout(0.3)
 
-        sim.on_start(lambda: sim.env.process(sell()) and None)
+        def begin() -> None:
+            sim.env.process(sell())
+
+        sim.on_start(begin)
         _add_warehouse(wiring, 0.2)
         for fault in self.faults:
             fault.install(sim)
@@ -88,7 +91,7 @@ class Ordering(Scenario):
 
 @checks.configuration
 class Streaming(Scenario):
-    """A shop's orders go to a Kafka cluster of three brokers, whose followers are 0.2 s behind, and are shipped.
+    """A shop's orders go to a Kafka cluster of three brokers, whose followers are 0.3 s behind, and are shipped.
 
     `acks` says which replicas must have an order before the shop's producer takes it for sent.
     """
@@ -111,7 +114,7 @@ class Streaming(Scenario):
         """A source, the cluster, and the warehouse."""
         cluster = Kafka(
             acks=self.acks,
-            replication_s=0.2,
+            replication_s=0.3,
             request_s=0.01,
             broker_session_timeout_s=0.5,
             initial_rebalance_delay_s=0.1,
@@ -163,6 +166,8 @@ SPECIES = (
         breaks=SHIPPED,
         verdict=Verdict.LOST,
         dangers=(BROKER_DIES, WAREHOUSE_DIES),
+        faults=6,
+        seeds=20,
     ),
     Species(
         name="trusts the leader alone",

@@ -70,12 +70,16 @@ class Charging(Scenario):
             yield context.pause(0.05)
             if self.knows is Knows.NOTE_BEFORE:
                 notes[event.id] = context.now_s
+                context.step("write", "note")
                 yield context.pause(0.05)
+            if self.knows is Knows.NOTE_WITH:
+                notes[event.id] = context.now_s
+            context.node.memory[event.id] = True
             context.fact("charged")
             if self.knows is Knows.NOTE_AFTER:
                 yield context.pause(0.05)
-            notes[event.id] = context.now_s
-            context.node.memory[event.id] = True
+                notes[event.id] = context.now_s
+                context.step("write", "note")
             yield context.pause(0.05)
 
         Service(PAYMENT, of=wiring.subscription(PAYMENT), handler=charge)
@@ -126,6 +130,8 @@ SPECIES = (
         breaks=ONCE,
         verdict=Verdict.DUPLICATED,
         dangers=(PAYMENT_DIES, DuplicateMessages(sender=SHOP, at_s=0.0, for_s=0.3)),
+        faults=6,
+        seeds=20,
     ),
     Species(
         name="notes before the work",
@@ -136,6 +142,7 @@ SPECIES = (
         breaks=ONCE,
         verdict=Verdict.LOST,
         dangers=(PAYMENT_DIES,),
+        seeds=20,
     ),
     Species(
         name="notes after the work",
@@ -146,6 +153,7 @@ SPECIES = (
         breaks=ONCE,
         verdict=Verdict.DUPLICATED,
         dangers=(PAYMENT_DIES,),
+        seeds=20,
     ),
     Species(
         name="forgets too soon",
@@ -157,6 +165,7 @@ SPECIES = (
         verdict=Verdict.DUPLICATED,
         dangers=(Crash(node=PAYMENT, at_s=0.0, down_s=2.0),),
         lasts_s=10.0,
+        faults=6,
         seeds=20,
     ),
 )

@@ -92,8 +92,7 @@ class Species:
     @property
     def difference(self) -> str:
         """The bug and its repair, in the words of the scenario."""
-        bug, repair = (_told(getattr(each, self.field)) for each in (self.mutant, self.twin))
-        return f"{self.field}: {bug} instead of {repair}"
+        return _told_difference(self.field, *(getattr(each, self.field) for each in (self.mutant, self.twin)))
 
     @property
     def promises(self) -> tuple[str, ...]:
@@ -173,12 +172,23 @@ class Species:
         return shrink(self.mutant, schedule, promises=kept, verdict=self.verdict, seed=seed, until_s=self.until_s)
 
 
-def _differing(one: Scenario, other: Scenario) -> list[str]:
-    fields = dataclasses.fields(one)  # type: ignore[arg-type]
+def _differing(one: Any, other: Any) -> list[str]:
+    fields = dataclasses.fields(one)
     return [field.name for field in fields if getattr(one, field.name) != getattr(other, field.name)]
 
 
+def _told_difference(name: str, bug: Any, repair: Any) -> str:
+    """Two values of a field; of two configurations of one kind only what differs."""
+    if type(bug) is type(repair) and dataclasses.is_dataclass(bug):
+        return "; ".join(
+            _told_difference(f"{name}.{field}", getattr(bug, field), getattr(repair, field))
+            for field in _differing(bug, repair)
+        )
+    return f"{name}: {_told(bug)} instead of {_told(repair)}"
+
+
 def _told(value: Any) -> str:
+    """A word of an enumeration, the name of a configuration, or the value."""
     if isinstance(value, enum.Enum):
         return repr(value.value)
-    return repr(value)
+    return type(value).__name__ if dataclasses.is_dataclass(value) else repr(value)

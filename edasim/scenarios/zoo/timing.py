@@ -75,8 +75,8 @@ class Reserving(Scenario):
                 later(pays_s(), event, "money.came")
             elif event.type == "money.came" and state == "unpaid":
                 states[order] = "paid"
-                context.fact("order_paid", order=order)
                 later(1.0, event, "goods.packed")
+                context.fact("order_paid", order=order)
             elif event.type == "timer.fired" and (state == "unpaid" or self.timer is Timer.FIRES):
                 states[order] = "cancelled"
                 context.fact("order_cancelled", order=order)
@@ -120,10 +120,9 @@ class Paying(Scenario):
 
         def bank(event: Event, context: Context) -> Event | None:
             order = event.data["order"]
-            if (event.type, order) in done:
-                return None
-            done.add((event.type, order))
-            context.fact("charged" if event.type == "charge" else "refunded", order=order, money=10)
+            if (event.type, order) not in done:
+                done.add((event.type, order))
+                context.fact("charged" if event.type == "charge" else "refunded", order=order, money=10)
             return Event(type="charged", data={"order": order}) if event.type == "charge" else None
 
         def give_up(order: int) -> None:
@@ -174,7 +173,7 @@ SPECIES = (
         verdict=Verdict.STUCK,
         dangers=(Crash(node=ORDERS, at_s=0.0, down_s=0.3),),
         needs_fault=False,
-        seeds=1,
+        seeds=2,
     ),
     Species(
         name="ignores the late answer",
@@ -196,6 +195,7 @@ SPECIES = (
         verdict=Verdict.VIOLATED,
         dangers=(Pause(node=f"{LEDGER}/0", at_s=0.0, for_s=1.0), Crash(node=f"{LEDGER}/1", at_s=0.0, down_s=0.1)),
         until_s=30.0,
+        seeds=20,
     ),
 )
 """All of them: what was true when it began is not true when it ends."""

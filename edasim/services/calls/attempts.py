@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...brokers.base import Message
 from ...governance.fallback import Fallback
+from ...kernel.runlog import NEVER
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .rows import Callee
 
 Settle = Callable[[float, "Request"], None]
 """Called with the time when a request is settled: answered, answered in a degraded way, or given up."""
@@ -19,11 +19,12 @@ Settle = Callable[[float, "Request"], None]
 class Request:
     """What is wanted once. `ok` is None until it is settled; `fallback` is what a degraded answer comes from.
 
-    `copies` are the attempts under way of a client that hedges.
+    `attempts` counts those that were begun, `on_its_way` those of which something may still be heard, `waited_s` is the
+    wait before the latest retry. `copies` are the attempts of a client that hedges.
     """
 
     __slots__ = (
-        *("asked_s", "attempts", "copies", "deadline_s", "failed", "fallback", "message"),
+        *("asked_s", "attempts", "copies", "deadline_s", "fallback", "message"),
         *("ok", "on_its_way", "settle", "waited_s"),
     )
 
@@ -32,7 +33,7 @@ class Request:
         self.asked_s = asked_s
         self.deadline_s = deadline_s
         self.settle = settle
-        self.attempts = self.on_its_way = self.failed = 0
+        self.attempts = self.on_its_way = 0
         self.waited_s: float | None = None
         self.ok: bool | None = None
         self.fallback: Fallback | None = None
@@ -40,20 +41,14 @@ class Request:
 
 
 class Attempt:
-    """One try of a request. `waited_for` tells whether the client still wants its answer."""
+    """The `nth` try of a request, sent to an instance. `waited_for` tells whether the client still wants its answer."""
 
-    __slots__ = (
-        *("arrived_s", "client", "endpoint", "instance", "nth", "request"),
-        *("retried", "sent_s", "started_s", "waited_for"),
-    )
+    __slots__ = ("callee", "nth", "request", "sent_s", "started_s", "waited_for")
 
-    def __init__(self, client: Client, request: Request, nth: int, sent_s: float, retried: bool) -> None:
-        self.client = client
+    def __init__(self, callee: Callee, request: Request, nth: int, sent_s: float) -> None:
+        self.callee = callee
         self.request = request
         self.nth = nth
-        self.retried = retried
-        self.sent_s = self.arrived_s = sent_s
-        self.started_s = math.nan
-        self.instance = ""
-        self.endpoint = 0
+        self.sent_s = sent_s
+        self.started_s = NEVER
         self.waited_for = True

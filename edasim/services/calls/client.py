@@ -6,7 +6,9 @@ failed attempt like any other, and `Retry.retry_on` says whether it is tried aga
 answers, errors and timeouts, not of the client's own refusals (GV-12); a retry budget neither of these nor of what
 cannot be retried (A6).
 
-Left out: the cost of connections; a network between client and server.
+What happens to an attempt may lead to one more record of the plane (an end of work, a retry). It is returned, up to the
+record that runs, whose place in the heap it can take. Left out: the cost of connections; a network between client and
+server.
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ from ...events import Event, uri_reference
 from ...governance.breaker import State
 from ...governance.concurrency import Bulkhead
 from ...governance.failures import Failure
-from ...governance.fallback import Fallback
 from ...governance.limiter import LeakyQueue, Permits
 from ...governance.retry import RETRYABLE
 from ...kernel.plane import NORMAL, Record
-from ...kernel.runlog import DONE, EXPIRED, FAILED, IN_FLIGHT, NEVER, Brief, LogLevel, pack_row
+from ...kernel.runlog import DONE, EXPIRED, FAILED, IN_FLIGHT, NEVER
+from ...kernel.streams import numbers_of
 from .attempts import Attempt, Request, Settle
+from .copies import Copies
 from .discovery import Directory
+from .fallbacks import Fallbacks
 from .line import Line
 from .protections import UNPROTECTED, Protections
+from .rows import Callee, Refusals, Requests
 from .server import Server
 
-LIMITER, CONCURRENCY, NOBODY = "rate limiter", "concurrency limit", "no endpoint"
+NOT_PERMITTED, TIMEOUT, UNREACHABLE = Failure.NOT_PERMITTED, Failure.TIMEOUT, Failure.UNREACHABLE
 
 
 @dataclass(frozen=True)
@@ -60,47 +65,51 @@ class Client:
         self.protections = checks.check_kind(Protections, "Protections(…)")("Client.protections", protections)
         self.priority = checks.check_whole(0)("Client.priority", priority)
         self.sim = sim = of.sim
-        now_s = float(sim.env.now)
-        self._records, self._next_id = sim.env.records, sim.env.next_id
-        self._lane = sim.log.lane("calls", of.name, name)
-        self._requests = sim.log.lane("calls", name, "requests")
-        sim.log.add_slots(self._lane, of.name, of.workers * len(of.instances))
-        self._endpoints = {each: sim.log.endpoint(self._lane, each) for each in of.instances}
-        self.briefs: dict[int, Brief] = {}
-        if sim.log.level is LogLevel.METRICS:
-            self.briefs = {end: brief for end in self._endpoints.values() if (brief := sim.log.brief(end)) is not None}
+        self._records, self._ids = sim.env.records, sim.env.ids
         self._number = sim.log.publisher(name, self._event)
         self._settled: list[Callable[[float, Message], None]] = []
         self._open: dict[Request, None] = {}
-        self._draw = sim.streams.uniform(f"client/{name}/retry")
-        self._protect(now_s)
-        self._only = next(iter(of.instances.values()))
-        self.route: Callable[[float, Message], None] = self._route
+        self._draws = numbers_of(sim.streams.uniform(f"client/{name}/retry"))
+        self._keep_rows()
+        self._protect(float(sim.env.now))
+        self._again = self.attempt
+        self.route: Callable[[float, Message], None] = self.begin
         sim.on_end(self._open_rows)
+
+    def _keep_rows(self) -> None:
+        """Whose rows there are: the instances', the protections' that refuse, the requests'."""
+        log, server = self.sim.log, self.server
+        lane, requests = log.lane("calls", server.name, self.name), log.lane("calls", self.name, "requests")
+        log.add_slots(lane, server.name, server.workers * len(server.instances))
+        self._callees = {name: Callee(self, instance, lane) for name, instance in server.instances.items()}
+        self._only = next(iter(self._callees.values()))
+        self._limited, self._broken = Refusals(log, lane, "rate limiter"), Refusals(log, lane, "circuit breaker")
+        self.full, self._nobody = Refusals(log, lane, "concurrency limit"), Refusals(log, lane, "no endpoint")
+        self._answered, self._given_up = Requests(log, requests, "answered"), Requests(log, requests, "given up")
+        self.degraded, self._unsettled = Requests(log, requests, "degraded"), Requests(log, requests, "")
 
     def _protect(self, now_s: float) -> None:
         """Starts the protections that there are; the others are None."""
         protects = self.protections
         self._deadline_s = math.inf if protects.deadline_s is None else protects.deadline_s
         self._timeout_s = math.inf if protects.timeout_s is None else protects.timeout_s
-        self._retry, self._hedge, self._degradation = protects.retry, protects.hedge, protects.degradation
-        self._counts = RETRYABLE
-        if protects.retry is not None:
-            self._counts = protects.retry.retry_on
-        elif protects.hedge is not None:
-            self._counts = protects.hedge.non_fatal
-        self.answers = None if protects.degradation is None else protects.degradation.start()
-        self._full_answer_s = -math.inf
+        self._retry = protects.retry
         self.limiter = None if protects.limiter is None else protects.limiter.start(now_s)
         self._wait_s = self.limiter.wait_s if isinstance(self.limiter, LeakyQueue | Permits) else None
         self.breaker = None if protects.breaker is None else protects.breaker.start(now_s, self._tell)
         self.concurrency = None if protects.concurrency is None else protects.concurrency.start(now_s)
         self.budget = None if protects.budget is None else protects.budget.start()
-        self.line = None
+        self._counts = RETRYABLE
+        if protects.retry is not None:
+            self._counts = protects.retry.retry_on
+        elif protects.hedge is not None:
+            self._counts = protects.hedge.non_fatal
+        self.copies = None if protects.hedge is None else Copies(self, protects.hedge)
+        self.fallbacks = None if protects.degradation is None else Fallbacks(self, protects.degradation)
+        self.answers = None if self.fallbacks is None else self.fallbacks.answers
+        self.line = self.balancer = self.directory = None
         if isinstance(protects.concurrency, Bulkhead) and protects.concurrency.longest_wait_s > 0.0:
             self.line = Line(self, protects.concurrency.longest_wait_s)
-        self.balancer = None
-        self.directory = None
         if len(self.server.instances) > 1 or protects.discovery is not None:
             self.balancer = protects.balancing.start(
                 list(self.server.instances), self.sim.streams.uniform(f"client/{self.name}/balancing")
@@ -108,13 +117,18 @@ class Client:
         if protects.discovery is not None:
             self.directory = Directory(self, protects.discovery)
 
-    def _route(self, now_s: float, message: Message) -> None:
-        """A request is published to the client; it is asked at once."""
-        self.begin(now_s, message, self._tell_settled if self._settled else None)
-
     def on_settled(self, told: Callable[[float, Message], None]) -> None:
         """Calls `told(now_s, message)` when a request that was published to the client is answered or given up."""
         self._settled.append(told)
+        self.route = self._route
+
+    def _route(self, now_s: float, message: Message) -> None:
+        """A request is published to the client, and somebody is to be told of its end."""
+        self.begin(now_s, message, self._tell_settled)
+
+    def _tell_settled(self, now_s: float, request: Request) -> None:
+        for told in self._settled:
+            told(now_s, request.message)
 
     def call(self) -> Any:
         """Asks now; a SimPy event that comes with the `Answer`."""
@@ -131,248 +145,181 @@ class Client:
         self.begin(now_s, (number, number, now_s, now_s, 1, None), settled)
         return event
 
-    def begin(self, now_s: float, message: Message, settle: Settle | None, until_s: float = math.inf) -> None:
+    def begin(self, now_s: float, message: Message, settle: Settle | None = None, until_s: float = math.inf) -> None:
         """A request begins; `settle` hears of its end. `until_s` is the deadline that a caller hands on."""
-        request = Request(message, now_s, min(until_s, now_s + self._deadline_s), settle)
+        request = Request(message, now_s, now_s + self._deadline_s, settle)
         self._open[request] = None
+        if until_s < request.deadline_s:
+            request.deadline_s = until_s
+            if until_s <= now_s:  # handed on too late: nothing begins any more
+                self.settle(now_s, request, self._given_up, FAILED)
+                return
         if self.budget is not None:
             self.budget.request(now_s)
-        self._attempt(now_s, request, retried=False)
+        record = self.attempt(now_s, request)
+        if record is not None:
+            heappush(self._records, record)
 
-    def _attempt(self, now_s: float, request: Request, retried: bool) -> None:
-        """The limiter's turn: it lets pass, refuses, or makes wait."""
-        request.attempts += 1
+    def attempt(self, now_s: float, request: Request) -> Record | None:
+        """The next attempt of a request begins: the limiter lets it pass, refuses, or makes it wait."""
+        nth = request.attempts = request.attempts + 1
         if self._wait_s is not None:
             wait_s = self._wait_s(now_s)
             if wait_s is None or now_s + wait_s >= request.deadline_s:
-                self.refused(now_s, request, request.attempts, retried, LIMITER)
-                return
+                return self.refused(now_s, request, nth, self._limited)
             if wait_s > 0.0:
                 request.on_its_way += 1
-                waiting = (request, request.attempts, retried)
-                heappush(self._records, (now_s + wait_s, NORMAL, self._next_id(), self._paced, waiting))
-                return
+                return (now_s + wait_s, NORMAL, next(self._ids), self._paced, (request, nth))
         elif self.limiter is not None and not self.limiter.allow(now_s):
-            self.refused(now_s, request, request.attempts, retried, LIMITER)
-            return
-        self._admitted(now_s, request, request.attempts, retried)
+            return self.refused(now_s, request, nth, self._limited)
+        return self._admitted(now_s, request, nth)
 
-    def _paced(self, now_s: float, waiting: tuple[Request, int, bool]) -> Record | None:
+    def _paced(self, now_s: float, waiting: tuple[Request, int]) -> Record | None:
         """The limiter's wait is over."""
-        request, nth, retried = waiting
+        request, nth = waiting
         request.on_its_way -= 1
         if request.ok is None:
-            self._admitted(now_s, request, nth, retried)
-        else:
-            self.unsent(now_s, request, nth, retried, LIMITER, EXPIRED)
+            return self._admitted(now_s, request, nth)
+        self.unsent(now_s, request, nth, self._limited, EXPIRED)
         return None
 
-    def _admitted(self, now_s: float, request: Request, nth: int, retried: bool) -> None:
+    def _admitted(self, now_s: float, request: Request, nth: int) -> Record | None:
         """Asks the other protections in their order, and sends."""
         if self.directory is not None and self.balancer is not None and not self.balancer.eligible:
-            self.refused(now_s, request, nth, retried, NOBODY, Failure.UNREACHABLE)
-            return
+            return self.refused(now_s, request, nth, self._nobody, UNREACHABLE)
         breaker = self.breaker
         if breaker is not None and not breaker.allow(now_s):
-            self.refused(now_s, request, nth, retried, "circuit breaker")
-            return
+            return self.refused(now_s, request, nth, self._broken)
         if self.concurrency is not None and not self.concurrency.allow(now_s):
             if self.line is not None:
-                self.line.join(now_s, request, nth, retried)
-                return
+                self.line.join(now_s, request, nth)
+                return None
             if breaker is not None:
                 breaker.release(now_s)
-            self.refused(now_s, request, nth, retried, CONCURRENCY)
-            return
-        self.send(now_s, request, nth, retried)
+            return self.refused(now_s, request, nth, self.full)
+        return self.send(now_s, request, nth)
 
-    def send(self, now_s: float, request: Request, nth: int, retried: bool) -> None:
+    def send(self, now_s: float, request: Request, nth: int) -> Record | None:
         """An attempt that all protections let pass goes to the instance that balancing picks."""
-        attempt = Attempt(self, request, nth, now_s, retried)
+        callee = self._only if self.balancer is None else self._picked(request)
+        if callee is None:
+            return self._unsendable(now_s, request, nth)
+        attempt = Attempt(callee, request, nth, now_s)
         request.on_its_way += 1
-        if self._hedge is not None:
-            self._copied(now_s, request, attempt)
-        instance = self._only
-        if self.balancer is not None:
-            name = self.balancer.pick(None)
-            if name is None:
-                self._row_unsent(now_s, request, nth, NOBODY, FAILED)
-                self.reply(now_s, attempt, Failure.UNREACHABLE)
-                return
-            instance = self.server.instances[name]
-            self.balancer.begin(name)
-        attempt.instance = instance.name
-        attempt.endpoint = self._endpoints[instance.name]
-        gives_up_s = min(now_s + self._timeout_s, request.deadline_s)
-        if gives_up_s < math.inf:
-            heappush(self._records, (gives_up_s, NORMAL, self._next_id(), self._timed_out, attempt))
-        instance.receive(now_s, attempt)
+        if self.copies is not None:
+            self.copies.sent(now_s, request, attempt)
+        if self._timeout_s < math.inf or request.deadline_s < math.inf:
+            gives_up_s = min(now_s + self._timeout_s, request.deadline_s)
+            heappush(self._records, (gives_up_s, NORMAL, next(self._ids), self._timed_out, attempt))
+        return callee.instance.receive(now_s, attempt)
+
+    def _picked(self, request: Request) -> Callee | None:
+        """The instance that balancing picks, with one call more under way; None if there is nobody."""
+        assert self.balancer is not None
+        name = self.balancer.pick(None)
+        if name is None:
+            return None
+        self.balancer.begin(name)
+        return self._callees[name]
+
+    def _unsendable(self, now_s: float, request: Request, nth: int) -> Record | None:
+        """Nobody is left of those who were there when the attempt joined the line: its permissions go back."""
+        if self.concurrency is not None:
+            self.concurrency.done(now_s, False, 0.0)
+        if self.breaker is not None:
+            self.breaker.release(now_s)
+        return self.refused(now_s, request, nth, self._nobody, UNREACHABLE)
 
     def _timed_out(self, now_s: float, attempt: Attempt) -> Record | None:
-        if attempt.waited_for:
-            self.reply(now_s, attempt, Failure.TIMEOUT)
-        return None
+        return self.reply(now_s, attempt, TIMEOUT) if attempt.waited_for else None
 
-    def reply(self, now_s: float, attempt: Attempt, failure: Failure | None) -> None:
+    def reply(self, now_s: float, attempt: Attempt, failure: Failure | None) -> Record | None:
         """An attempt ended, well (None) or with a failure; one that nobody waits for any more changes nothing."""
         if not attempt.waited_for:
-            return
+            return None
         attempt.waited_for = False
         request, ok, duration_s = attempt.request, failure is None, now_s - attempt.sent_s
         request.on_its_way -= 1
-        if self.balancer is not None and attempt.instance:
-            self.balancer.end(attempt.instance)
+        if self.balancer is not None:
+            self.balancer.end(attempt.callee.name)
         if self.concurrency is not None:
             self.concurrency.done(now_s, ok, duration_s)
         if self.breaker is not None:
             self.breaker.record(now_s, ok, duration_s)
         if self.directory is not None:
-            self.directory.record(attempt.instance, now_s, failure)
+            self.directory.record(attempt.callee.name, now_s, failure)
         if self.budget is not None:
             if failure is None or failure in self._counts:
-                self.budget.done(now_s, ok, attempt.retried)
+                self.budget.done(now_s, ok, attempt.nth > 1)
             else:
-                self.budget.release(now_s, attempt.retried)
+                self.budget.release(now_s, attempt.nth > 1)
+        record = None
         if request.ok is None:
             if failure is None:
-                self._settle(now_s, request, True, "answered")
+                self.settle(now_s, request, self._answered, DONE)
             else:
-                self._failed(now_s, request, failure)
+                record = self._failed(now_s, request, failure)
         if self.line is not None:
             self.line.move(now_s)
+        return record
 
     def refused(
-        self, now_s: float, request: Request, nth: int, retried: bool, by: str, why: Failure = Failure.NOT_PERMITTED
-    ) -> None:
+        self, now_s: float, request: Request, nth: int, by: Refusals, why: Failure = NOT_PERMITTED
+    ) -> Record | None:
         """One of the client's own protections said no: nothing is sent."""
-        self.unsent(now_s, request, nth, retried, by, FAILED)
-        if request.ok is None:
-            self._failed(now_s, request, why)
+        self.unsent(now_s, request, nth, by, FAILED)
+        return self._failed(now_s, request, why) if request.ok is None else None
 
-    def unsent(self, now_s: float, request: Request, nth: int, retried: bool, by: str, outcome: int) -> None:
+    def unsent(self, now_s: float, request: Request, nth: int, by: Refusals, outcome: int) -> None:
         """The row of an attempt that never left, which costs the budget nothing."""
-        self._row_unsent(now_s, request, nth, by, outcome)
+        by.add(now_s, request, nth, outcome)
         if self.budget is not None:
-            self.budget.release(now_s, retried)
+            self.budget.release(now_s, nth > 1)
 
-    def _row_unsent(self, now_s: float, request: Request, nth: int, by: str, outcome: int) -> None:
-        number, root, published_s, *_ = request.message
-        endpoint = self.sim.log.endpoint(self._lane, by)
-        self.sim.log.append(
-            pack_row(number, root, published_s, now_s, NEVER, NEVER, now_s, endpoint, nth, outcome),
-        )
+    def forget(self, now_s: float, attempt: Attempt) -> None:
+        """A copy is cancelled: it is no longer under way, and says nothing about its callee."""
+        attempt.waited_for = False
+        attempt.request.on_its_way -= 1
+        if self.balancer is not None:
+            self.balancer.end(attempt.callee.name)
+        if self.concurrency is not None:
+            self.concurrency.done(now_s, True, now_s - attempt.sent_s)
+        if self.breaker is not None:
+            self.breaker.release(now_s)
+        if self.budget is not None:
+            self.budget.release(now_s, attempt.nth > 1)
 
-    def _failed(self, now_s: float, request: Request, failure: Failure) -> None:
+    def _failed(self, now_s: float, request: Request, failure: Failure) -> Record | None:
         """Tries again later, or gives up."""
-        request.failed += 1
-        if self._hedge is not None:
-            if self._hedge.fatal(failure) and failure is not Failure.NOT_PERMITTED:
-                self._give_up(now_s, request, failure)
-                return
-            if self._next_copy(now_s, request, failure):
-                return
+        if self.copies is not None:
+            return self.copies.failed(now_s, request, failure)
         if request.on_its_way:
-            return
+            return None
         if self._retry is not None:
             left_s = request.deadline_s - now_s
-            wait_s = self._retry.wait_s(request.failed, failure, self._draw(), request.waited_s, left_s)
+            wait_s = self._retry.wait_s(request.attempts, failure, next(self._draws), request.waited_s, left_s)
             if wait_s is not None and (self.budget is None or self.budget.allow(now_s)):
                 request.waited_s = wait_s
-                heappush(self._records, (now_s + wait_s, NORMAL, self._next_id(), self._again, request))
-                return
-        self._give_up(now_s, request, failure)
-
-    def _again(self, now_s: float, request: Request) -> Record | None:
-        self._attempt(now_s, request, retried=True)
+                return (now_s + wait_s, NORMAL, next(self._ids), self._again, request)
+        self.give_up(now_s, request, failure)
         return None
 
-    def _copied(self, now_s: float, request: Request, attempt: Attempt) -> None:
-        """A copy is on its way; the next follows if there is no answer until then."""
-        request.copies = [*(request.copies or ()), attempt]
-        wait_s = None if self._hedge is None else self._hedge.next_wait_s(request.attempts)
-        if wait_s is not None and now_s + wait_s < request.deadline_s:
-            pending = (request, request.attempts)
-            heappush(self._records, (now_s + wait_s, NORMAL, self._next_id(), self._hedged, pending))
-
-    def _hedged(self, now_s: float, pending: tuple[Request, int]) -> Record | None:
-        """No answer for a while: another copy, unless there was one meanwhile or the budget has nothing left."""
-        request, attempts = pending
-        if request.ok is None and request.attempts == attempts and (self.budget is None or self.budget.allow(now_s)):
-            self._attempt(now_s, request, retried=True)
-        return None
-
-    def _next_copy(self, now_s: float, request: Request, failure: Failure) -> bool:
-        """Another copy at once after one that failed; False if there is none."""
-        hedge = self._hedge
-        if hedge is None or hedge.after(failure, request.attempts) is None or now_s >= request.deadline_s:
-            return False
-        if self.budget is None or self.budget.allow(now_s):
-            self._attempt(now_s, request, retried=True)
-            return True
-        return False
-
-    def _cancel(self, now_s: float, copies: list[Attempt]) -> None:
-        """Nobody waits for the other copies any more; they say nothing about the callee."""
-        for attempt in copies:
-            if attempt.waited_for:
-                attempt.waited_for = False
-                attempt.request.on_its_way -= 1
-                if self.balancer is not None:
-                    self.balancer.end(attempt.instance)
-                if self.concurrency is not None:
-                    self.concurrency.done(now_s, True, now_s - attempt.sent_s)
-                if self.breaker is not None:
-                    self.breaker.release(now_s)
-                if self.budget is not None:
-                    self.budget.release(now_s, attempt.retried)
-
-    def _give_up(self, now_s: float, request: Request, failure: Failure) -> None:
+    def give_up(self, now_s: float, request: Request, failure: Failure) -> None:
         """A request failed for good: a fallback answers, or nobody."""
-        if self._degradation is not None and self.answers is not None:
-            age_s = now_s - self._full_answer_s
-            ages_s = {fallback.name: age_s for fallback in self._degradation.fallbacks}
-            fallback = self._degradation.choose(failure, ages_s)
-            if fallback is not None:
-                request.on_its_way += 1  # whatever else fails meanwhile changes nothing
-                due_s = now_s + fallback.duration_s
-                heappush(self._records, (due_s, NORMAL, self._next_id(), self._fall_back, (request, fallback)))
-                return
-            self.answers.gave_up()
-        self._settle(now_s, request, False, "given up")
+        if self.fallbacks is None or not self.fallbacks.take_over(now_s, request, failure):
+            self.settle(now_s, request, self._given_up, FAILED)
 
-    def _fall_back(self, now_s: float, chosen: tuple[Request, Fallback]) -> Record | None:
-        """The degraded answer is there."""
-        request, fallback = chosen
-        if request.ok is None:
-            request.fallback = fallback
-            if self.answers is not None:
-                self.answers.answered(fallback)
-            self._settle(now_s, request, True, "degraded")
-        return None
-
-    def _settle(self, now_s: float, request: Request, ok: bool, word: str) -> None:
-        request.ok = ok
+    def settle(self, now_s: float, request: Request, rows: Requests, outcome: int) -> None:
+        """A request ends, in the way that `rows` collects."""
+        request.ok = outcome == DONE
         del self._open[request]
-        if request.copies is not None:
-            self._cancel(now_s, request.copies)
-        if self.answers is not None and ok and request.fallback is None:
-            self.answers.answered()
-            self._full_answer_s = now_s
-        endpoint = self.sim.log.endpoint(self._requests, word)
-        self.sim.log.append(self._row(now_s, request, endpoint, DONE if ok else FAILED))
+        if self.copies is not None:
+            self.copies.cancel(now_s, request)
+        if self.fallbacks is not None and rows is self._answered:
+            self.fallbacks.answered(now_s)
+        rows.add(now_s, request, outcome)
         if request.settle is not None:
             request.settle(now_s, request)
-
-    def _row(self, finished_s: float, request: Request, endpoint: int, outcome: int) -> bytes:
-        number, root, published_s, *_ = request.message
-        asked_s = request.asked_s
-        return pack_row(
-            number, root, published_s, asked_s, asked_s, asked_s, finished_s, endpoint, request.attempts, outcome
-        )
-
-    def _tell_settled(self, now_s: float, request: Request) -> None:
-        for told in self._settled:
-            told(now_s, request.message)
 
     def _tell(self, at_s: float, before: State, after: State) -> None:
         """A change of the breaker is a fact of the log."""
@@ -383,5 +330,5 @@ class Client:
         return Event(type="request", source=uri_reference(self.name), id=f"{self.name}-{running}")
 
     def _open_rows(self, now_s: float) -> list[bytes]:
-        endpoint = self.sim.log.endpoint(self._requests, "")
-        return [self._row(NEVER, request, endpoint, IN_FLIGHT) for request in self._open]
+        self._unsettled.register()
+        return [self._unsettled.row(NEVER, request, IN_FLIGHT) for request in self._open]

@@ -15,7 +15,8 @@ from ... import checks
 from ...governance.failures import Failure
 from ...governance.shedding import ByPriority, CoDel, ControlledDelay
 from ...kernel.plane import NORMAL, Record
-from ...kernel.runlog import CRASHED, DONE, EXPIRED, FAILED, IN_FLIGHT, NEVER, QUEUED, pack_row
+from ...kernel.runlog import CRASHED, DONE, EXPIRED, FAILED, IN_FLIGHT, NEVER, QUEUED
+from ...kernel.streams import numbers_of
 from .attempts import Attempt, Request
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class Instance:
         """Faults do not bring it back before this instant; `restart` does."""
         self.queue: deque[Attempt] = deque()
         self.at_work: dict[Attempt, None] = {}
-        self._draw, self._draw_error, self._next_id = server.draw, server.draw_error, server.sim.env.next_id
+        self._records, self._ids = server.sim.env.records, server.sim.env.ids
+        self._times, self._errors = numbers_of(server.draw), numbers_of(server.draw_error)
+        self._takes_oldest = not (server.newest_first or server.sheds_late or server.drops_stale)
         shedding = server.shedding
         self.shedding = shedding if isinstance(shedding, ByPriority) else None
         self.codel = shedding.start() if isinstance(shedding, CoDel) else None
@@ -47,22 +50,20 @@ class Instance:
         """The server that it belongs to, as a node belongs to a service."""
         return self.server
 
-    def receive(self, now_s: float, attempt: Attempt) -> None:
-        """A call arrives: it is begun, waits, or is refused."""
-        attempt.arrived_s = now_s
-        room = self.server.room
+    def receive(self, now_s: float, attempt: Attempt) -> Record | None:
+        """A call arrives: it is begun, waits, or is refused. Returns the record that follows, if any."""
         if not self.up:
-            self.refuse(now_s, attempt, Failure.UNREACHABLE)
-        elif self.shedding is not None and not self.shedding.allow(attempt.client.priority, self.used_ratio):
-            self.refuse(now_s, attempt, Failure.OVERLOADED)
-        elif len(self.at_work) < self.server.workers:
+            return self.refuse(now_s, attempt, Failure.UNREACHABLE)
+        if self.shedding is not None and not self.shedding.allow(attempt.callee.client.priority, self.used_ratio):
+            return self.refuse(now_s, attempt, Failure.OVERLOADED)
+        if len(self.at_work) < self.server.workers:
             if self.delays is not None:
                 self.delays.overloaded(now_s, 0)
-            heappush(self.sim.env.records, self._begin(now_s, attempt))
-        elif room is None or len(self.queue) < room:
-            self.queue.append(attempt)
-        else:
-            self.refuse(now_s, attempt, Failure.OVERLOADED)
+            return self._begin(now_s, attempt)
+        if self.server.room is not None and len(self.queue) >= self.server.room:
+            return self.refuse(now_s, attempt, Failure.OVERLOADED)
+        self.queue.append(attempt)
+        return None
 
     @property
     def used_ratio(self) -> float:
@@ -79,15 +80,14 @@ class Instance:
         """A worker takes it; the record of the end of the work."""
         attempt.started_s = now_s
         self.at_work[attempt] = None
-        return (now_s + self._draw() * self.slow_factor, NORMAL, self._next_id(), self._worked, attempt)
+        return (now_s + next(self._times) * self.slow_factor, NORMAL, next(self._ids), self._worked, attempt)
 
     def _worked(self, now_s: float, attempt: Attempt) -> Record | None:
         if attempt not in self.at_work:
             return None
-        error_ratio = self.server.error_ratio
-        ok = error_ratio == 0.0 or self._draw_error() >= error_ratio
-        ratio = self.server.calls_ratio
-        if ok and self.server.calls and (ratio == 1.0 or self.server.draw_calls() < ratio):
+        server = self.server
+        ok = server.error_ratio == 0.0 or next(self._errors) >= server.error_ratio
+        if ok and server.calls and (server.calls_ratio == 1.0 or server.draw_calls() < server.calls_ratio):
             self._ask(now_s, attempt, 0)
             return None
         return self._end(now_s, attempt, ok)
@@ -96,25 +96,28 @@ class Instance:
         """The worker is free for the next call, and the answer goes back."""
         del self.at_work[attempt]
         following = self._take_next(now_s) if self.queue else None
-        outcome = (DONE if ok else FAILED) if attempt.waited_for else EXPIRED
-        brief = attempt.client.briefs.get(attempt.endpoint)
-        if brief and outcome == DONE and attempt.nth == 1 and attempt.arrived_s == attempt.request.message[2]:
-            brief.waits_s.append(attempt.started_s - attempt.arrived_s)
-            brief.services_s.append(now_s - attempt.started_s)
-        else:
-            self.sim.log.append(self._row(now_s, attempt, outcome))
-        attempt.client.reply(now_s, attempt, None if ok else Failure.ERROR)
+        if not attempt.waited_for:
+            attempt.callee.add(now_s, attempt, EXPIRED)
+            return following
+        attempt.callee.add(now_s, attempt, DONE if ok else FAILED)
+        record = attempt.callee.client.reply(now_s, attempt, None if ok else Failure.ERROR)
+        if following is None:
+            return record
+        if record is not None:
+            heappush(self._records, record)
         return following
 
     def _take_next(self, now_s: float) -> Record | None:
         """Begins the next of those that wait; stale ones are passed over if the server drops them."""
         server, queue = self.server, self.queue
+        if self._takes_oldest:
+            return self._begin(now_s, queue.popleft())
         while queue:
             waiting = queue.pop() if server.newest_first or self._prefers_newest(now_s) else queue.popleft()
             if server.sheds_late and self._too_late(now_s, waiting):
-                heappush(self.sim.env.records, (now_s, NORMAL, self._next_id(), self._shed, waiting))
+                heappush(self._records, (now_s, NORMAL, next(self._ids), self._shed, waiting))
             elif server.drops_stale and not (waiting.waited_for and now_s < waiting.request.deadline_s):
-                self._log(now_s, waiting, EXPIRED)
+                waiting.callee.add(now_s, waiting, EXPIRED)
             else:
                 return self._begin(now_s, waiting)
         return None
@@ -124,14 +127,14 @@ class Instance:
 
     def _too_late(self, now_s: float, waiting: Attempt) -> bool:
         """Whether a call that is next waited so long that it is shed."""
-        waited_s, behind = now_s - waiting.arrived_s, len(self.queue)
+        waited_s, behind = now_s - waiting.sent_s, len(self.queue)
         if self.codel is not None:
             return self.codel.drop(now_s, waited_s, behind)
         return self.delays is not None and waited_s > self.delays.longest_wait_s(now_s, behind + 1)
 
-    def _shed(self, now_s: float, waiting: Attempt) -> None:
+    def _shed(self, now_s: float, waiting: Attempt) -> Record | None:
         """Tells the caller, at the same instant, but after a worker has taken the next call."""
-        self.refuse(now_s, waiting, Failure.OVERLOADED)
+        return self.refuse(now_s, waiting, Failure.OVERLOADED)
 
     def _ask(self, now_s: float, attempt: Attempt, place: int) -> None:
         """The worker calls the next server, and waits; after the last it answers."""
@@ -144,14 +147,14 @@ class Instance:
             if asked.ok and place + 1 < len(self.server.calls):
                 self._ask(at_s, attempt, place + 1)
             elif (following := self._end(at_s, attempt, bool(asked.ok))) is not None:
-                heappush(self.sim.env.records, following)
+                heappush(self._records, following)
 
         self.server.calls[place].begin(now_s, message, settled, request.deadline_s)
 
-    def refuse(self, now_s: float, attempt: Attempt, why: Failure) -> None:
+    def refuse(self, now_s: float, attempt: Attempt, why: Failure) -> Record | None:
         """Answers at once that it cannot."""
-        self._log(now_s, attempt, FAILED)
-        attempt.client.reply(now_s, attempt, why)
+        attempt.callee.add(now_s, attempt, FAILED)
+        return attempt.callee.client.reply(now_s, attempt, why)
 
     def crash(self) -> None:
         """Fails now: whoever waits for an answer learns that the connection is gone. An instance that is down stays."""
@@ -162,11 +165,13 @@ class Instance:
         lost = [*self.at_work, *self.queue]
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.server.name, in_work=len(self.at_work))
         for attempt in lost:
-            self._log(now_s, attempt, CRASHED)
+            attempt.callee.add(now_s, attempt, CRASHED)
         self.at_work.clear()
         self.queue.clear()
         for attempt in lost:
-            attempt.client.reply(now_s, attempt, Failure.UNREACHABLE)
+            record = attempt.callee.client.reply(now_s, attempt, Failure.UNREACHABLE)
+            if record is not None:
+                heappush(self._records, record)
 
     def restart(self) -> None:
         """Comes back now, with nothing to do. An instance that is up goes on as it is."""
@@ -182,24 +187,5 @@ class Instance:
 
     def open_rows(self, now_s: float) -> list[bytes]:
         """The rows of what is at work or waits when the run ends."""
-        at_work = [self._row(NEVER, attempt, IN_FLIGHT) for attempt in self.at_work]
-        return at_work + [self._row(NEVER, attempt, QUEUED) for attempt in self.queue]
-
-    def _row(self, finished_s: float, attempt: Attempt, outcome: int) -> bytes:
-        number, root, published_s, *_ = attempt.request.message
-        arrived_s, endpoint = attempt.arrived_s, attempt.endpoint
-        return pack_row(
-            number,
-            root,
-            published_s,
-            arrived_s,
-            arrived_s,
-            attempt.started_s,
-            finished_s,
-            endpoint,
-            attempt.nth,
-            outcome,
-        )
-
-    def _log(self, now_s: float, attempt: Attempt, outcome: int) -> None:
-        self.sim.log.add(self._row(now_s, attempt, outcome))
+        at_work = [attempt.callee.row(NEVER, attempt, IN_FLIGHT) for attempt in self.at_work]
+        return at_work + [attempt.callee.row(NEVER, attempt, QUEUED) for attempt in self.queue]

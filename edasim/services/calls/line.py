@@ -13,16 +13,14 @@ from .attempts import Request
 if TYPE_CHECKING:
     from .client import Client
 
-NAME = "concurrency limit"
-
 
 class Waiting:
     """One attempt in the line."""
 
-    __slots__ = ("nth", "request", "retried", "there")
+    __slots__ = ("nth", "request", "there")
 
-    def __init__(self, request: Request, nth: int, retried: bool) -> None:
-        self.request, self.nth, self.retried, self.there = request, nth, retried, True
+    def __init__(self, request: Request, nth: int) -> None:
+        self.request, self.nth, self.there = request, nth, True
 
 
 class Line:
@@ -33,9 +31,9 @@ class Line:
         self._line: deque[Waiting] = deque()
         self._moving = False
 
-    def join(self, now_s: float, request: Request, nth: int, retried: bool) -> None:
+    def join(self, now_s: float, request: Request, nth: int) -> None:
         """An attempt waits; it keeps what the circuit breaker has permitted."""
-        waiting, client = Waiting(request, nth, retried), self.client
+        waiting, client = Waiting(request, nth), self.client
         self._line.append(waiting)
         request.on_its_way += 1
         leaves_s = min(now_s + self.longest_wait_s, request.deadline_s)
@@ -53,7 +51,7 @@ class Line:
             elif self._line[0].request.ok is not None:
                 first = self._line.popleft()
                 self._leave(now_s, first)
-                client.unsent(now_s, first.request, first.nth, first.retried, NAME, EXPIRED)
+                client.unsent(now_s, first.request, first.nth, client.full, EXPIRED)
             elif client.concurrency.active >= client.concurrency.limit:
                 break
             else:
@@ -61,14 +59,15 @@ class Line:
                 first.there = False
                 client.concurrency.allow(now_s)
                 first.request.on_its_way -= 1
-                client.send(now_s, first.request, first.nth, first.retried)
+                record = client.send(now_s, first.request, first.nth)
+                if record is not None:
+                    heappush(client.sim.env.records, record)
         self._moving = False
 
     def _too_long(self, now_s: float, waiting: Waiting) -> Record | None:
         if waiting.there:
             self._leave(now_s, waiting)
-            client = self.client
-            client.refused(now_s, waiting.request, waiting.nth, waiting.retried, NAME)
+            return self.client.refused(now_s, waiting.request, waiting.nth, self.client.full)
         return None
 
     def _leave(self, now_s: float, waiting: Waiting) -> None:

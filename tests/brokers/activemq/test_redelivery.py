@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from timelines import still_open, timeline
 
-from edasim.brokers.activemq import DestinationPolicy, IllegalStateError, RedeliveryPolicy
+from edasim.brokers.activemq import DestinationPolicy, IllegalStateError, RedeliveryPolicy, UnmatchedAcknowledgeError
 from edasim.errors import ConfigurationError, StateError
 
 
@@ -284,6 +284,30 @@ def test_client_settles_what_came_before_and_for_jms_what_came_after_as_well(sto
     held[1].ack()
     assert [event.data for event in told.queue.browse()] == left
     assert [delivery.settled for delivery in held] == [True, True, not left]
+
+
+@pytest.mark.rule("AMQ-20")
+@pytest.mark.parametrize("mode", ["client", "transacted"])
+def test_a_jms_session_may_be_acknowledged_again_and_takes_in_what_came_meanwhile(story, mode):
+    told = story()
+    held = told.hold(told.queue.consume(prefetch=10, acknowledge=mode), "one")
+    told.send(told.queue, 0, 1)
+    held[0].ack()
+    held[1].ack()
+    told.send(told.queue, 2)
+    held[0].ack()
+    assert told.queue.browse() == ()
+    assert [delivery.settled for delivery in held] == [True, True, True]
+
+
+@pytest.mark.rule("AMQ-20")
+def test_over_stomp_a_message_is_acknowledged_once(story):
+    told = story(client="stomp")
+    held = told.hold(told.queue.consume(prefetch=10, acknowledge="client"), "one")
+    told.send(told.queue, 0, 1)
+    held[1].ack()
+    with pytest.raises(UnmatchedAcknowledgeError):
+        held[0].ack()
 
 
 @pytest.mark.rule("AMQ-20")

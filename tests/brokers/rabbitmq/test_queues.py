@@ -378,7 +378,7 @@ def test_acknowledging_twice_closes_the_channel_and_all_it_holds_comes_back(sim,
         told.append((refused.value.code, str(refused.value).count("unknown delivery tag 1")))
         told.append((second.settled, channel.is_open))
         for late in (lambda: channel.ack(second.tag), second.ack, first.ack):
-            with pytest.raises(ChannelError, match="504 CHANNEL_ERROR .* is closed"):
+            with pytest.raises(ChannelError, match=r"504 CHANNEL_ERROR .* is closed"):
                 late()
         again = yield subscription.receive(consumer="ann")
         told.append((again.event.id, again.tag, again.redelivered))
