@@ -2,13 +2,16 @@
 # and need nothing but Python 3.11 (or newer) and make.
 
 PORT ?= 8888
-COVERAGE ?= --cov --cov-report=term
+UNIT ?= unit
 BIN := .venv/bin
 BUILT := .venv/.built
 CODE := edasim tests tools benchmarks notebooks
+TESTS := $(BIN)/pytest -n 2 -p no:nbval --ignore=tests/browser -q --dist=worksteal
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test style types floors spelling unit fidelity chapters browser long pages bench format outputs lock clean
+unexport PYTHONDONTWRITEBYTECODE # each of the many processes would compile every library again, and that is half of their time
+
+.PHONY: help lab test style types floors spelling fidelity unit coverage chapters browser long pages bench format outputs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -20,9 +23,9 @@ lab: $(BUILT) ## JupyterLab with the chapters, on 127.0.0.1 (PORT=8888; NO_BROWS
 	@exec $(BIN)/python -m jupyterlab --ip=127.0.0.1 --port=$(PORT) --ServerApp.root_dir=notebooks \
 		--ServerApp.log_level=WARN $(AS_ROOT) $(if $(NO_BROWSER),--no-browser)
 
-test: $(BUILT) ## every check down to `browser`, the quick ones side by side
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target style types floors spelling
-	@$(MAKE) --no-print-directory --jobs=1 unit fidelity chapters browser
+test: $(BUILT) ## every check down to `browser`, the quick ones side by side (UNIT=coverage measures coverage as well)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types fidelity style floors spelling
+	@$(MAKE) --no-print-directory --jobs=1 $(UNIT) chapters browser
 
 style: $(BUILT) ## ruff's rules and format; what notebooks may store
 	$(BIN)/ruff check $(CODE)
@@ -38,23 +41,26 @@ floors: $(BUILT) ## imports point down the floors
 spelling: $(BUILT) ## codespell
 	$(BIN)/codespell
 
-unit: $(BUILT) ## the tests and doctests that need no browser and are not long, with coverage (COVERAGE= without)
-	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m "not long" $(COVERAGE)
-
 fidelity: $(BUILT) ## the ledger of the brokers' rules, docs/FIDELITY.md; fails on gaps
 	$(BIN)/python tools/fidelity.py
 
+unit: $(BUILT) ## the tests and doctests that need no browser and are not long
+	$(TESTS) -m "not long"
+
 chapters: $(BUILT) ## runs each chapter and compares its checked cells
-	$(BIN)/pytest -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
+	LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 browser: $(BUILT) ## labs, theatre and progress in a real JupyterLab, in Chromium
 	$(BIN)/pytest -n 3 -m "not long" tests/browser
 
 long: $(BUILT) ## what takes longer: theory, crashes over many seeds, laws with all their examples
-	$(BIN)/pytest -n 2 --ignore=tests/browser -q --dist=worksteal -m long tests
+	$(TESTS) -m long tests
 
 pages: $(BUILT) ## every chapter, from top to bottom, in a real JupyterLab, in Chromium
 	$(BIN)/pytest -n 2 -m long tests/browser
+
+coverage: $(BUILT) ## the tests of `unit`, in twice the time: do they run 95 % of the package, with branches?
+	$(TESTS) -m "not long" --cov --cov-report=term
 
 bench: $(BUILT) ## speed and memory, as ratios to idiomatic SimPy and to a bare heap
 	$(BIN)/python -m benchmarks

@@ -17,7 +17,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from edasim.errors import ConfigurationError
+from edasim.errors import UnknownNameError
 from edasim.failures import check
 from edasim.scenarios import zoo
 
@@ -105,12 +105,12 @@ def report(rows: list[Row]) -> str:
     few = [row for row in needing if row.left is not None and row.left <= FEW]
     alone = [row for row in rows if not zoo.species(row.species).needs_fault]
     at_once = [row for row in alone if row.left == 0]
+    found = sum(row.found == STARTS for row in rows)
     return "\n".join(
         [
             *told,
             "",
-            f"mutants found / mutants: {sum(row.found == STARTS for row in rows)} / {len(rows)}, within the stated seeds"
-            f" from all of {STARTS} starts",
+            f"mutants found / mutants: {found} / {len(rows)}, within the stated seeds from all of {STARTS} starts",
             f"false alarms on twins: {sum(row.alarms for row in rows)} in {TWIN_SEEDS * len(rows):,} runs",
             f"shrunk to at most {FEW} of {MANY} faults: {len(few)} of {len(needing)} species that need a fault",
             f"shrunk to none, since they fail without any fault: {len(at_once)} of {len(alone)}",
@@ -127,7 +127,7 @@ def main(given: list[str] | None = None) -> int:
     asked = parser.parse_args(given)
     try:
         names = [zoo.species(name).name for name in asked.species] or [each.name for each in zoo.SPECIES]
-    except ConfigurationError as wrong:
+    except UnknownNameError as wrong:
         parser.error(str(wrong))
     begun_s = time.perf_counter()
     found = examined(names, max(1, asked.workers))

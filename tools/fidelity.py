@@ -187,7 +187,7 @@ def gather() -> Evidence:
     """Collects all tests but those in a browser, and runs those that replay tables."""
     evidence = Evidence()
     options = ["-q", "--no-header", "--no-summary", "--continue-on-collection-errors", "-p", "no:cacheprovider"]
-    options += ["--ignore=tests/browser", "tests"]
+    options += ["-p", "no:nbval", "--ignore=tests/browser", "tests"]
     status = pytest.main([f"--rootdir={ROOT}", *options], plugins=[evidence])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not evidence.trouble:
         evidence.trouble.append(f"pytest ends with status {int(status)}")

@@ -1,13 +1,54 @@
-"""Chapter 10's functions to write: requests that a crash costs, and heartbeats that a lease must span.
+"""Chapter 10's tasks: requests that a crash costs, heartbeats that a lease must span, and whom to call.
 
-Follows: GV-04 (a probe's verdict takes between threshold - 1 and threshold periods) and GV-01 (a lease ends when no
-heartbeat came for its length). Left out: probes that hang, heartbeats that are late.
+Follows: GV-04 (a probe's verdict takes between threshold - 1 and threshold periods), GV-01 (a lease ends when no
+heartbeat came for its length), GV-05 and GV-06 (passive checks and balancing, tried on `scenarios.Fleet`). Left out:
+probes that hang, heartbeats that are late.
 """
 
 from __future__ import annotations
 
 import math
 import random
+from typing import Any
+
+from .. import checks
+from ..governance import LeastRequests, PowerOfChoices
+from ..scenarios import FailedRequests, Fleet, Trouble
+from ..scenarios.fleet import CLIENT
+from ..services.calls import Protections
+from .rules import Verdict
+
+FLEET = Fleet(requests_per_s=50.0, mean_service_s=0.04, trouble_at_s=1.0)
+UNTIL_S, MOST_S, MOST_FAILED = 32.0, 0.2, 40.0
+CLEVER = (LeastRequests, PowerOfChoices)
+
+
+def choice_trial(answer: Any, seed: int) -> Verdict:
+    """Whether protections hold with one slow instance (a mean answer in time), and with a dead one (few failures)."""
+    if not isinstance(answer, Protections):
+        raise checks.refuse("answer", answer, "give Protections(balancing=…, discovery=…)")
+    if answer.names not in {(), ("discovery",)}:
+        idea = "A retry hides the failures and a limit refuses them; here it is asked whom to call in the first place."
+        return Verdict(False, f"There is more than balancing and discovery: {', '.join(answer.names)}.", idea)
+    slow = FLEET.but(trouble=Trouble.SLOW, protections=answer).run(seed=seed, until_s=UNTIL_S)
+    answer_s = slow.summary()[CLIENT].mean_response_s
+    if answer_s > MOST_S:
+        idea = (
+            "The passive checks see no failure in a slow answer."
+            if isinstance(answer.balancing, CLEVER)
+            else "A fifth of the calls goes into the long queue of the slow one. Look at the queues before you call."
+        )
+        return Verdict(False, f"One slow instance: an answer takes {answer_s:.2f} s on average.", idea)
+    dead = FLEET.but(trouble=Trouble.CRASH, protections=answer).run(seed=seed, until_s=UNTIL_S)
+    failed = FailedRequests()(dead)
+    if failed > MOST_FAILED:
+        idea = "Who refuses at once has an empty queue and attracts the calls. Somebody must listen to the failures."
+        outliers = None if answer.discovery is None else answer.discovery.outliers
+        if outliers is not None and outliers.most_ratio < 1.0 / FLEET.instances:
+            idea = f"At most {outliers.most_ratio:.0%} of five instances may be ejected: that is nobody."
+        return Verdict(False, f"One dead instance: {failed:.0f} requests fail.", idea)
+    said = f"One slow instance: {answer_s:.2f} s on average. One dead: {failed:.0f} requests fail."
+    return Verdict(True, said)
 
 
 def failed(requests_per_s: float, instances: int, period_s: float, threshold: int) -> float:

@@ -297,14 +297,19 @@ def offered_bugs() -> tuple[str, ...]:
 
 def unnamed_bugs() -> tuple[Finding, ...]:
     """What the oracle finds of each of the three bugs: the finding that the chapter shows, without a name."""
-    return tuple(hunted(name) for name in BUGS)
+    return tuple(hunted(name).finding for name in BUGS)
 
 
-def hunted(name: str) -> Finding:
-    """The first finding of a species of the zoo."""
+def repaired_bugs() -> tuple[Findings, ...]:
+    """What the oracle finds of the correct twin of each of the three, among the same faults."""
+    return tuple(check(zoo.species(name).run_of_twin(hunted(name).seed)) for name in BUGS)
+
+
+def hunted(name: str) -> zoo.Hunt:
+    """Where a species of the zoo is found first."""
     caught = zoo.species(name).hunt()
     assert caught is not None, name
-    return caught.finding
+    return caught
 
 
 @checks.configuration

@@ -80,7 +80,7 @@ def bucket_trial(answer: Any, seed: int) -> Verdict:
             return Verdict(False, f"Page {page}, at {now_s:g} s: {refused} of its 50 calls are refused.", idea)
         now_s += PAGE_EVERY_S + rng.choice((0.0, 0.0, 0.5, 3.0))
     flood = answer.start(0.0)
-    passed = sum(flood.allow(MOST_WITHIN_S * call / 5000) for call in range(5000))
+    passed = sum(flood.allow(MOST_WITHIN_S * call / 5000) for call in range(5001))
     if passed > MOST:
         idea = "In any stretch of time it lets through its burst, and its rate for as long: burst + rate × time."
         return Verdict(False, f"A flood gets {passed} calls through in 2 s, which bears 100.", idea)

@@ -331,7 +331,7 @@ class Event(_Fields):
         return f"Event({', '.join(shown)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, tuple(getattr(self, name) for name in _Fields.__slots__)
+        return _restore, _held(self)
 
 
 _NAMES = (
@@ -339,6 +339,7 @@ _NAMES = (
     *("cause_id", "trace_id", "extensions", "data"),
 )
 _values = attrgetter(*_NAMES)
+_held = attrgetter(*_Fields.__slots__)
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .. import checks
 from ..errors import ConfigurationError
@@ -28,6 +30,8 @@ from .results import Provenance, Replications
 if TYPE_CHECKING:
     import pandas
 
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
 COLLAPSED_RATIO = 0.5
 """Goodput has collapsed where less than this share is answered in time."""
 
@@ -41,6 +45,11 @@ class Turn:
 
     collapse_per_s: float | None
     return_per_s: float | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it collapsed and came back."""
+        return self.collapse_per_s is not None and self.return_per_s is not None
 
 
 @dataclass(frozen=True)
@@ -61,27 +70,28 @@ class Hysteresis:
     @property
     def complete(self) -> tuple[Turn, ...]:
         """The runs that collapsed and came back."""
-        return tuple(turn for turn in self.turns if None not in (turn.collapse_per_s, turn.return_per_s))
+        return tuple(turn for turn in self.turns if turn.is_complete)
 
     @property
     def collapse_per_s(self) -> Interval | None:
         """The load at which goodput collapses, over the runs that came back; None if fewer than two did."""
-        return self._of([turn.collapse_per_s for turn in self.complete])
+        return mean_interval(self._pairs[:, 0], self.level) if len(self.complete) > 1 else None
 
     @property
     def return_per_s(self) -> Interval | None:
         """The load at which goodput is back, over the runs that came back; None if fewer than two did."""
-        return self._of([turn.return_per_s for turn in self.complete])
+        return mean_interval(self._pairs[:, 1], self.level) if len(self.complete) > 1 else None
 
     @property
     def gap_per_s(self) -> PairedInterval | None:
         """How much lower the load must be for goodput to come back; None if fewer than two runs did."""
-        collapses = [turn.collapse_per_s for turn in self.complete]
-        returns = [turn.return_per_s for turn in self.complete]
-        return paired_interval(collapses, returns, self.level) if len(collapses) > 1 else None
+        pairs = self._pairs
+        return paired_interval(pairs[:, 0], pairs[:, 1], self.level) if len(self.complete) > 1 else None
 
-    def _of(self, loads: Sequence[float | None]) -> Interval | None:
-        return mean_interval(loads, self.level) if len(loads) > 1 else None
+    @property
+    def _pairs(self) -> Floats:
+        """A row per complete run: the loads of its collapse and of its return."""
+        return np.array([(turn.collapse_per_s, turn.return_per_s) for turn in self.complete], dtype=np.float64)
 
     def table(self) -> pandas.DataFrame:
         """A row per load: the share answered in time on the way up and down: mean, least and most over runs."""
@@ -135,16 +145,10 @@ def hysteresis(
         EdasimError: fewer than two loads, or what `replicate` raises.
     """
     checks.check_kind(Storm, "a scenarios.Storm(…)")("scenario", scenario)
-    loads = sorted({checks.check_positive("loads_per_s", each) for each in loads_per_s})
-    if len(loads) <= 1:
-        raise checks.refuse("loads_per_s", loads, "give at least two")
     hold_s = checks.check_positive("hold_s", hold_s)
-    if loads[0] * hold_s / 2 < FEWEST_ASKED:
-        raise checks.refuse(
-            "hold_s", hold_s, f"give more: at {loads[0]:g} per s hardly anything is asked in half of it"
-        )
+    loads = _rising(loads_per_s, hold_s)
     there_and_back = [*loads, *loads[-2::-1]]
-    climbing = scenario.but(arrivals=load.Steps(rates_per_s=there_and_back, each_s=hold_s), fault_s=0.0)
+    climbing = scenario.but(arrivals=load.Steps(rates_per_s=tuple(there_and_back), each_s=hold_s), fault_s=0.0)
     metrics = {
         str(place): AnsweredShare(from_s=(place + 0.5) * hold_s, until_s=(place + 1.0) * hold_s)
         for place in range(len(there_and_back))
@@ -152,6 +156,18 @@ def hysteresis(
     until_s = len(there_and_back) * hold_s + (scenario.protections.timeout_s or 0.0)
     found = replicate(climbing, runs, metrics, seed=seed, until_s=until_s, workers=workers)
     return _turned(found, loads, hold_s, level)
+
+
+def _rising(loads_per_s: Iterable[float], hold_s: float) -> list[float]:
+    """At least two loads, the lowest first, at which enough is asked to judge by."""
+    loads = sorted({checks.check_positive("loads_per_s", each) for each in loads_per_s})
+    if len(loads) <= 1:
+        raise checks.refuse("loads_per_s", loads, "give at least two")
+    if loads[0] * hold_s / 2 < FEWEST_ASKED:
+        raise checks.refuse(
+            "hold_s", hold_s, f"give more: at {loads[0]:g} per s hardly anything is asked in half of it"
+        )
+    return loads
 
 
 def _turned(found: Replications, loads: list[float], hold_s: float, level: float) -> Hysteresis:

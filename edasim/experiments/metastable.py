@@ -26,7 +26,7 @@ from ..scenarios import AnsweredShare, Storm
 from ..theory import Interval, proportion_interval
 from ..theory.retry_storm import BACK_RATIO
 from .results import Failure, Provenance, Replications
-from .sweep import sweep
+from .sweep import Sweep, sweep
 
 if TYPE_CHECKING:
     import pandas
@@ -206,14 +206,20 @@ def metastable_map(
         until_s=until_s,
         workers=workers,
     )
-    recurrence = scenario.recurrence()
+    return _map_of(swept, trigger, (begins_s, ends_s), until_s, level)
+
+
+def _map_of(swept: Sweep, trigger: str, window: tuple[float, float], until_s: float, level: float) -> MetastableMap:
+    """The map that a sweep over loads and triggers gives."""
+    recurrence = swept.scenario.recurrence()
+    cells = tuple(_cell(result, trigger, level, *window) for result in swept.results)
     return MetastableMap(
-        cells=tuple(_cell(result, trigger, level, begins_s, ends_s) for result in swept.results),
-        loads_per_s=tuple(map(float, loads)),
-        triggers=tuple(map(float, sizes)),
+        cells=cells,
+        loads_per_s=tuple(dict.fromkeys(cell.load_per_s for cell in cells)),
+        triggers=tuple(dict.fromkeys(cell.trigger for cell in cells)),
         trigger=trigger,
         until_s=until_s,
-        window_s=window_s,
+        window_s=window[1] - window[0],
         level=level,
         vulnerable_from_per_s=None if recurrence is None else recurrence.vulnerable_from_per_s,
         provenance=swept.provenance,

@@ -66,7 +66,8 @@ class CircuitBreaker:
 
     `window_size` counts calls, or whole seconds if `window` is `"time"`. A call is slow if it takes longer than
     `slow_call_s`. `half_open_s` bounds the time on trial (None: no bound); `automatic` leaves the open state without
-    waiting for a call.
+    waiting for a call. More `minimum_calls` than a count window holds mean all that it holds; more
+    `permitted_half_open_calls` than the window are no contradiction, since trials are counted in a window of their own.
 
     >>> circuit = CircuitBreaker(window_size=2, minimum_calls=2, open_s=60.0).start()
     >>> for now_s in (0.0, 1.0):

@@ -14,7 +14,7 @@ import dataclasses
 import enum
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -76,32 +76,53 @@ def canonical(value: Any) -> str:
     >>> canonical({"b": {2, 1}, "a": 0.5}) == canonical({"a": 0.5, "b": {1, 2}})
     True
     """
-    if isinstance(value, np.generic):
-        return canonical(value.item())
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return repr(value)
-    if isinstance(value, tuple | list):
-        return f"[{','.join(map(canonical, value))}]"
-    if isinstance(value, Mapping):
-        items = sorted((canonical(key), canonical(item)) for key, item in value.items())
-        return f"{{{','.join(f'{key}:{item}' for key, item in items)}}}"
-    if isinstance(value, Set):
-        return f"<{','.join(sorted(map(canonical, value)))}>"
-    return f"{type(value).__qualname__}{_inside(value)}"
+    return repr(value) if value.__class__ in _PLAIN else _teller(value.__class__)(value)
 
 
-def _inside(value: Any) -> str:
-    """What an object is made of, as far as it says so."""
-    if isinstance(value, enum.Enum):
-        return canonical(value.name)
-    if isinstance(value, np.ndarray):
-        return canonical(value.tolist())
-    if dataclasses.is_dataclass(value):
-        return canonical([getattr(value, field.name) for field in dataclasses.fields(value)])
-    if "__reduce__" in vars(type(value)):
-        return canonical(value.__reduce__()[1])
-    tells_itself = any("__repr__" in vars(kind) for kind in type(value).__mro__[:-1])
-    return repr(value) if tells_itself else ""
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+"""Classes whose objects tell themselves; most values of a log are of one of them."""
+
+
+@functools.cache
+def _teller(kind: type) -> Callable[[Any], str]:
+    """How objects of a class are told; found once for each class."""
+    if issubclass(kind, np.generic):
+        return lambda value: canonical(value.item())
+    if issubclass(kind, tuple(_PLAIN)):
+        return repr
+    if issubclass(kind, tuple | list):
+        return _sequence
+    if issubclass(kind, Mapping):
+        return _mapping
+    if issubclass(kind, Set):
+        return lambda value: f"<{','.join(sorted(map(canonical, value)))}>"
+    name, inside = kind.__qualname__, _inside(kind)
+    return lambda value: name + inside(value)
+
+
+def _sequence(value: Iterable[Any]) -> str:
+    plain = _PLAIN
+    return f"[{','.join([repr(item) if item.__class__ in plain else canonical(item) for item in value])}]"
+
+
+def _mapping(value: Mapping[Any, Any]) -> str:
+    items = sorted([(canonical(key), canonical(item)) for key, item in value.items()])
+    return f"{{{','.join([f'{key}:{item}' for key, item in items])}}}"
+
+
+def _inside(kind: type) -> Callable[[Any], str]:
+    """How to tell what objects of a class are made of, as far as they say so."""
+    if issubclass(kind, enum.Enum):
+        return lambda value: canonical(value.name)
+    if issubclass(kind, np.ndarray):
+        return lambda value: canonical(value.tolist())
+    if dataclasses.is_dataclass(kind):
+        names = [field.name for field in dataclasses.fields(kind)]
+        return lambda value: _sequence([getattr(value, name) for name in names])
+    if "__reduce__" in vars(kind):
+        return lambda value: canonical(value.__reduce__()[1])
+    tells_itself = any("__repr__" in vars(each) for each in kind.__mro__[:-1])
+    return repr if tells_itself else lambda _value: ""
 
 
 @functools.cache

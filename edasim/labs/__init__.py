@@ -22,6 +22,9 @@ LAB = Lab(
 )
 ```
 
+The largest lab, `resilience`, is no `Lab`: it has two sliders and choices that depend on each other, and judges only
+what was predicted. It draws, and is called, like the others.
+
 A module ends in `_lab`, so that a lab and its module never share a name. Follows: live pictures are finished SVG texts,
 computed by one worker that keeps the latest request only (`runner.py`). Left out: free text, more than four controls,
 and labs without a static twin. Nothing here imports ipywidgets before a lab is called.

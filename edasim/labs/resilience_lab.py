@@ -106,11 +106,11 @@ class ResilienceLab:
             _choice("promise", system.promises, "What would a user say if it did not hold?"),
             _choice("fault", system.faults, "Does a crash show what a pause shows?"),
             Slider(
-                name="at_ms", low=0, high=500, step=5, default=40, unit="ms", label="the fault comes after",
+                name="at_ms", low=0, high=500, step=5, default=40, unit="ms", label="fault after",
                 question="Between which two steps does the verdict change?",
             ),
             Stops(
-                name="for_s", stops=(0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 60.0), default=1.0, unit="s", label="it lasts",
+                name="for_s", stops=(0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 60.0), default=1.0, unit="s", label="lasts",
                 question="From which length on is the promise broken, if at all?",
             ),
             Choice(name="guess", options=tuple(GUESSES), default=PREDICT, label="you say",

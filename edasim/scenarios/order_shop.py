@@ -36,7 +36,7 @@ from .base import Scenario
 TILL, STOCK, RELAY, COURIER = "till", "stock", "relay", "courier"
 PLACED, RESERVED = "order.placed", "order.reserved"
 TOPOLOGY = Topology(
-    name="order shop",
+    name="orders",
     publishes={TILL: (PLACED,), STOCK: (RESERVED,)},
     consumes={STOCK: (PLACED,), COURIER: (RESERVED,)},
 )

@@ -200,7 +200,7 @@ class _Deposits:
 
     def spend(self, wanted: float) -> float:
         """The share of the wanted retries that may be made; they are paid for."""
-        if self._ratio is None or wanted <= NOTHING:
+        if self._ratio is None:
             return 1.0
         allowed = min(wanted, max(0.0, self._balance))
         self._balance -= allowed
@@ -211,47 +211,64 @@ class _Deposits:
 def _flow(
     storm: RetryStorm, steps: int, load_per_s: Callable[[int], float], capacity_per_s: Callable[[int], float]
 ) -> StormCourse:
-    """The recurrence itself, step by step."""
-    step_s, kinds = storm.step_s, storm.retries + 1
-    patience, wait = round(storm.timeout_s / step_s), round(storm.wait_s / step_s)
-    kept = None if storm.budget_kept_s is None else max(1, round(storm.budget_kept_s / step_s))
-    budget = _Deposits(storm.budget_ratio, kept)
-    sent: deque[_Batch] = deque()
-    queue: deque[_Batch] = deque()
-    due: dict[int, list[float]] = {}
+    """The recurrence, step by step: some give up, some come, some are refused, some are served."""
+    step_s = storm.step_s
+    clients, queue = _Clients(storm), deque[_Batch]()
     waiting = 0.0
-    rows = np.zeros((5, steps))
-
-    def retry(failed: list[float], step: int) -> None:
-        """What failed is tried again at `step`, as far as retries are left and the budget allows."""
-        share = budget.spend(sum(failed[:-1]))
-        again = due.setdefault(step, [0.0] * kinds)
-        for nth, amount in enumerate(failed[:-1]):
-            again[nth + 1] += share * amount
-
+    rows: Floats = np.zeros((5, steps))
     for step in range(steps):
         fresh = load_per_s(step) * step_s
-        budget.deposit(fresh)
-        if len(sent) == patience:
-            late = sent.popleft()
-            late.given_up = True
-            if late.total > NOTHING and kinds > 1:
-                retry(late.amounts, step + wait)
-        amounts = due.pop(step, [0.0] * kinds)
-        amounts[0] += fresh
+        amounts = clients.send(step, fresh)
         asked = sum(amounts)
         fits = 1.0 if storm.room is None else min(1.0, max(0.0, storm.room - waiting) / max(asked, NOTHING))
-        if fits < 1.0 and kinds > 1:
-            retry([(1.0 - fits) * amount for amount in amounts], step + max(wait, 1))
-        batch = _Batch([fits * amount for amount in amounts], fits * asked)
-        sent.append(batch)
-        queue.append(batch)
+        queue.append(clients.sent(step, amounts, fits))
         served, answered = _serve(queue, capacity_per_s(step) * step_s)
         waiting = max(0.0, waiting + fits * asked - served)
         rows[:, step] = fresh, asked, answered, served, waiting
-    asked_per_s, attempts_per_s, goodput_per_s, throughput_per_s = rows[:4] / step_s
-    starts_s = np.arange(steps) * step_s
+    starts_s: Floats = step_s * np.arange(steps, dtype=np.float64)
+    asked_per_s, attempts_per_s, goodput_per_s, throughput_per_s = (row / step_s for row in rows[:4])
     return StormCourse(step_s, starts_s, asked_per_s, attempts_per_s, goodput_per_s, throughput_per_s, rows[4])
+
+
+class _Clients:
+    """Who sent what and when, who has given up, and who comes again at which step."""
+
+    def __init__(self, storm: RetryStorm) -> None:
+        self._patience, self._wait = (round(length_s / storm.step_s) for length_s in (storm.timeout_s, storm.wait_s))
+        kept = None if storm.budget_kept_s is None else max(1, round(storm.budget_kept_s / storm.step_s))
+        self._budget = _Deposits(storm.budget_ratio, kept)
+        self._kinds = storm.retries + 1
+        self._sent: deque[_Batch] = deque()
+        self._due: dict[int, list[float]] = {}
+
+    def send(self, step: int, fresh: float) -> list[float]:
+        """What is sent in a step, by the number of the attempt, after those who waited too long have given up."""
+        self._budget.deposit(fresh)
+        if len(self._sent) == self._patience:
+            late = self._sent.popleft()
+            late.given_up = True
+            self._retry(late.amounts, step + self._wait)
+        amounts = self._due.pop(step, [0.0] * self._kinds)
+        amounts[0] += fresh
+        return amounts
+
+    def sent(self, step: int, amounts: list[float], fits: float) -> _Batch:
+        """A share of it fits into the queue, as a batch; the rest is refused and comes again."""
+        if fits < 1.0:
+            self._retry([(1.0 - fits) * amount for amount in amounts], step + max(self._wait, 1))
+        batch = _Batch([fits * amount for amount in amounts], fits * sum(amounts))
+        self._sent.append(batch)
+        return batch
+
+    def _retry(self, failed: list[float], step: int) -> None:
+        """What failed is tried again at `step`, as far as retries are left and the budget allows."""
+        wanted = sum(failed[:-1])
+        if wanted <= NOTHING:
+            return
+        share = self._budget.spend(wanted)
+        again = self._due.setdefault(step, [0.0] * self._kinds)
+        for nth, amount in enumerate(failed[:-1]):
+            again[nth + 1] += share * amount
 
 
 def _serve(queue: deque[_Batch], room: float) -> tuple[float, float]:

@@ -34,7 +34,6 @@ from .queue import queue_svg
 from .rates import rates_svg
 from .rebalance import rebalance_svg
 from .rebuild import rebuild_svg
-from .request_story import request_story
 from .resilience import resilience_svg
 from .routing import routing_svg, subjects_svg
 from .run_count import run_count_svg
@@ -85,7 +84,6 @@ __all__ = [
     "rates_svg",
     "rebalance_svg",
     "rebuild_svg",
-    "request_story",
     "resilience_svg",
     "routing_svg",
     "run_count_svg",

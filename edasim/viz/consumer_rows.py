@@ -87,7 +87,8 @@ def consumer_rows_svg(run: Run, from_s: float = 0.0, until_s: float | None = Non
         parts += _row(run.deliveries, work, across, TOP + ROW * place)
     parts.append(axis_across(across, ground))
     alt = f"{title + ': ' if title else ''}{len(works)} consumers from {say(from_s)} s to {say(end_s)} s"
-    text = "\n".join([f"{alt}; {again} messages begun were handed out before.", *(f"{work.words}." for work in works)])
+    told = f"{again} {'message' if again == 1 else 'messages'} begun had been handed out before"
+    text = "\n".join([f"{alt}; {told}.", *(f"{work.words}." for work in works)])
     return Picture(svg=document(WIDTH, ground + 40, parts, alt), alt=alt, text=text)
 
 

@@ -12,6 +12,7 @@ import pytest
 from edasim import labs
 from edasim.errors import ConfigurationError, UnknownNameError
 from edasim.labs import Metric, Spread
+from edasim.labs.resilience_lab import ResilienceLab
 from edasim.labs.spread import Compared
 from edasim.theory import paired_interval
 from edasim.viz import Picture
@@ -117,7 +118,7 @@ class TestTable:
     def test_every_lab_of_the_table_is_a_lab_with_a_static_twin(self):
         for name in labs.names():
             lab = getattr(labs, name)
-            assert isinstance(lab, labs.Lab)
+            assert isinstance(lab, labs.Lab | ResilienceLab)
             assert labs.LABS[name].endswith("_lab")
             assert isinstance(lab.draw(), Picture)
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from edasim import MemoryBus, Nats, experiments, load, theory
+from edasim import ActiveMQ, JetStream, Kafka, MemoryBus, Nats, RabbitMQ, experiments, load, theory
 from edasim.errors import CapabilityError, ConfigurationError
 from edasim.failures import Crash, StoreFull, check, crash_points
 from edasim.scenarios import OrderShop, story
@@ -61,11 +61,24 @@ def test_acknowledging_first_loses_whatever_tables_there_are():
     assert found.count("survived") < len(found.cells)
 
 
-def test_a_full_table_delays_and_loses_nothing():
-    run = OrderShop(safety="inbox and outbox", faults=[StoreFull(store="stock table", at_s=0.5, for_s=2.0)]).run()
+def test_a_full_table_delays_an_order_or_has_it_put_aside_as_the_broker_says():
+    full = StoreFull(store="stock table", at_s=0.5, for_s=2.0)
+    waiting = OrderShop(safety="inbox and outbox", broker=RabbitMQ(), faults=[full]).run()
+    assert check(waiting) == []
+    assert 1.5 < parcel_waits_s(waiting)[0] < 2.0
+    assert parcel_ratio(waiting, within_s=1.0) == 0.0
+    aside = OrderShop(safety="inbox and outbox", faults=[full]).run()
+    assert check(aside).counts() == {"lost": 1, "stuck": 1}
+    assert aside.messages()["outcome"].tolist() == ["failed"] * 4 + ["dead_lettered"]
+
+
+@pytest.mark.parametrize(
+    "broker", [RabbitMQ(), ActiveMQ(), Kafka(), JetStream()], ids=lambda broker: type(broker).__name__
+)
+def test_the_story_runs_on_each_broker(broker):
+    run = OrderShop(broker=broker, safety="inbox and outbox", arrivals=load.Trace(times_s=(5.0,))).run(until_s=90.0)
     assert check(run) == []
-    assert 1.5 < parcel_waits_s(run)[0] < 2.0
-    assert parcel_ratio(run, within_s=1.0) == 0.0
+    assert parcel_waits_s(run)[0] < 1.0
 
 
 @pytest.mark.long

@@ -244,10 +244,10 @@ class Producer:
         It triggers with (partition, offset), or None with acks=0; it fails with `DeliveryTimeoutError` or
         `ProducerFencedError`.
         """
-        if self.transactional_id is not None and self.transaction is None:
-            raise self._wrong("send", "begin a transaction first")
         if self.fenced:
             raise self.fencing_error()
+        if self.transactional_id is not None and self.transaction is None:
+            raise self._wrong("send", "begin a transaction first")
         topic.be_careful()
         told = self.kafka.sim.env.event()
         told.defused = True
@@ -280,15 +280,17 @@ class Producer:
 
     def begin(self) -> None:
         """Begins a transaction."""
-        if self.transactional_id is None or self.transaction is not None:
-            raise self._wrong("begin", "give the producer a transactional_id, and end the last transaction first")
         if self.fenced:
             raise self.fencing_error()
+        if self.transactional_id is None or self.transaction is not None:
+            raise self._wrong("begin", "give the producer a transactional_id, and end the last transaction first")
         self._transactions += 1
         self.transaction = f"{self.id}#{self._transactions}"
 
     def send_offsets(self, group: Group, offsets: Mapping[TopicPartition, int]) -> None:
         """These offsets of a group are committed with the transaction, or not at all."""
+        if self.fenced:
+            raise self.fencing_error()
         if self.transaction is None:
             raise self._wrong("send_offsets", "begin a transaction first")
         whole = checks.check_whole(0)
@@ -308,6 +310,8 @@ class Producer:
 
     def abort(self) -> None:
         """Takes the transaction back: readers of committed records never see its records."""
+        if self.fenced:
+            raise self.fencing_error()
         if self.transaction is None:
             raise self._wrong("abort", "begin a transaction first")
         self.flush()

@@ -16,16 +16,16 @@ from ..probe_trials import (
     at_best,
     at_worst,
     beats,
+    choice_trial,
     failed,
     first_probe,
     in_proportion,
     rounded_down,
 )
 from ..rules import Choices, Needed, Option, Words, WrongWords, near, slip
-from ..trials import FunctionRule, FunctionSlip
+from ..trials import FunctionRule, FunctionSlip, TrialRule
 
 LOAD = 0.95
-RATE_PER_S, NODES, THRESHOLD, MOST_FAILED = 100.0, 5, 3, 100.0
 READY_PERIOD_S, READY_TIMEOUT_S, READY_THRESHOLD = 5.0, 2.0, 2
 
 DETECTION = Question(
@@ -150,7 +150,10 @@ FAILED = Exercise(
         ),
     ),
     hints=Hints(
-        question="After the death, when does the first probe fail: at the earliest, at the latest, on average?",
+        question=(
+            "A health check does not see it at once. After the death, when does the first probe fail: at the earliest, "
+            "at the latest, on average?"
+        ),
         pointer="Half a period until the first, then threshold - 1 whole periods; times the rate of one instance.",
         first_line="blind_s = (threshold - 0.5) * period_s",
     ),
@@ -164,32 +167,35 @@ def answer(requests_per_s, instances, period_s, threshold):
     ),
 )
 
-PROBES = Exercise(
-    id="10.probes",
-    kind=Kind.PREDICT,
+WHOM = Exercise(
+    id="10.whom",
+    kind=Kind.CHANGE_CODE,
     task=(
-        "100 requests per second over five instances. Two lost probes in a row must not take anybody out, so the "
-        "threshold stays 3. A crash may cost 100 failed requests on average. What is the longest period, in seconds?"
+        "Five instances, 50 requests per second of 40 ms each. Give Protections(balancing=…, discovery=…) that hold in "
+        "two nights: in one an instance is five times slower, and an answer may take 0.2 s on average; in the other an "
+        "instance dies, and at most 40 requests may fail in half a minute. No retries."
     ),
-    rule=near(
-        MOST_FAILED / (RATE_PER_S / NODES * (THRESHOLD - 0.5)),
-        "s",
-        within_ratio=0.02,
-        slips=(
-            slip(5 / 3, "You took the worst case, three whole periods. On average it is half a period less."),
-            slip(2.5, "You took the best case, two periods: as if it died just before a probe."),
-            slip(0.4, "All 100 per second? Only a fifth of them goes to the dead instance."),
-            slip(10.0, "One failed probe would do that. It takes three.", names=WrongIdea.HEALTH_CHECKS_SEE_AT_ONCE),
-        ),
-    ),
+    rule=TrialRule(exercise="10.whom", trial=choice_trial, seeds=2),
     hints=Hints(
-        question="20 requests per second go to the dead one. How long may that last?",
-        pointer="5 seconds, and they are (threshold - 0.5) periods.",
-        first_line="answer = 100 / 20 / (3 - 0.5)",
+        question=(
+            "“Health checks detect failure at once.” They take 20 to 30 s for a dead instance, and never see a slow "
+            "one. Who sees the slow one, and who hears of the dead one first?"
+        ),
+        pointer="A policy that looks at queues for the first night, checks that listen to real calls for the second.",
+        first_line="answer = Protections(balancing=PowerOfChoices()",
     ),
     solution=Solution(
-        code="answer = 100 / 20 / (3 - 0.5)",
-        because="2 s. The price: each client asks each instance every two seconds, five times as often as before.",
+        code="""
+from edasim.governance import OutlierDetection, PowerOfChoices, Probe
+from edasim.services.calls import Discovery, Protections
+
+passive = OutlierDetection(consecutive_failures=5, base_s=30, most_ratio=0.2)
+answer = Protections(balancing=PowerOfChoices(), discovery=Discovery(probe=Probe(), outliers=passive))
+""",
+        because=(
+            "Two choices (or least requests) walk around the slow one, and would fall for the dead one, whose queue is "
+            "empty; five failures in a row eject it. At most a fifth may be ejected: a tenth of five is nobody."
+        ),
     ),
 )
 
@@ -297,7 +303,10 @@ WHY = Exercise(
         ),
     ),
     hints=Hints(
-        question="What happens between the death and the third failed check?",
+        question=(
+            "“The check comes every ten seconds, so after ten seconds it knew.” What happens between the death and the "
+            "third failed check?"
+        ),
         pointer="Name the period, the threshold, and who knows of the errors before any probe does.",
         first_line="Our probe asks every ten seconds",
     ),
@@ -316,5 +325,5 @@ CHAPTER = Chapter(
     number="10",
     title="Who is there, and are they well?",
     predictions=(DETECTION, TWO_CHOICES),
-    exercises=(REPAIR, FAILED, PROBES, LEASE, CONFIG, WHY),
+    exercises=(REPAIR, FAILED, WHOM, LEASE, CONFIG, WHY),
 )

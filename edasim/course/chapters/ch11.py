@@ -135,8 +135,8 @@ REPAIR = Exercise(
     kind=Kind.CHANGE_CODE,
     task=(
         "Bring `half` back: from 20 s after the fault on at least nine in ten requests are answered in time, in runs "
-        "that you have not seen. Retries stay, users wait one second, and the server is as fast as it is. Give a storm: "
-        "half.but(protections=…), or with stale=…, order=…, room=…."
+        "that you have not seen. Retries stay, users wait one second, and the server is as fast as it is. Give a "
+        "storm: half.but(protections=…), or with stale=…, order=…, room=…."
     ),
     rule=TrialRule(exercise="11.repair", trial=repair_trial, seeds=3),
     hints=Hints(
@@ -192,8 +192,8 @@ from edasim.governance import TokenBucket
 answer = TokenBucket(rate_per_s=15, burst=50)
 """,
         because=(
-            "A burst of 50 and a rate from 12.5 to 25 per second: 50 / 4 s so that it is full again, (100 - 50) / 2 s so "
-            "that a flood is borne. Size what stands behind for burst + rate × time, not for the rate alone."
+            "A burst of 50 and a rate from 12.5 to 25 per second: 50 / 4 s so that it is full again, (100 - 50) / 2 s "
+            "so that a flood is borne. Size what stands behind for burst + rate × time, not for the rate alone."
         ),
     ),
 )
@@ -208,8 +208,8 @@ BREAKER = Exercise(
     ),
     rule=TrialRule(exercise="11.breaker", trial=breaker_trial, seeds=3),
     hints=Hints(
-        question="How probable are so many failures among so few calls, if each fails with 5 %? And how many calls are 10 s?",
-        pointer="10 s are 20 calls. Of the last 20, half must fail: by chance about once in 10⁷ judgements.",
+        question="How probable are so many failures in so few calls, if each fails with 5 %? How many calls are 10 s?",
+        pointer="10 s are 20 calls. Of the last 20, half must fail: by chance once in a hundred million judgements.",
         first_line="answer = CircuitBreaker(window_size=20",
     ),
     solution=Solution(
@@ -219,9 +219,9 @@ from edasim.governance import CircuitBreaker
 answer = CircuitBreaker(window_size=20, minimum_calls=20, failure_rate_ratio=0.5)
 """,
         because=(
-            f"With 5 calls and 20 % a judgement is false with probability {trips(0.05, 5, 0.2):.0%}, with 20 calls and 50 % "
-            f"with {trips(0.05, 20, 0.5):.0e}. The defaults of Resilience4j, 100 calls and 50 %, are as safe, but need "
-            "half a minute at two calls per second: settings belong to a rate."
+            f"With 5 calls and 20 % a judgement is false with probability {trips(0.05, 5, 0.2):.0%}, with 20 calls and "
+            f"50 % with {trips(0.05, 20, 0.5):.0e}. The defaults of Resilience4j, 100 calls and 50 %, are as safe, but "
+            "need half a minute at two calls per second: settings belong to a rate."
         ),
     ),
 )

@@ -57,13 +57,13 @@ SHARE = Question(
                 within_ratio=0.2,
             ),
             slip(
-                100 / CRASH_POINTS,
+                round(100 / CRASH_POINTS),
                 "One step only: perhaps the one between file and sending. The file is no help, nobody reads the "
                 "folder; and the step before it loses the mail as well.",
                 within_ratio=0.25,
             ),
             slip(
-                100 * (LOSING + REPEATING) / CRASH_POINTS,
+                round(100 * (LOSING + REPEATING) / CRASH_POINTS),
                 "You may have counted those after which the mail comes twice. They are wrong too, but nothing is lost.",
                 within_ratio=0.2,
             ),
@@ -373,7 +373,7 @@ REPORT = Exercise(
         ),
     ),
     hints=Hints(
-        question="After which step does the matrix of the inbox have its one red cell?",
+        question="After which step does the matrix of the inbox have its one bad cell?",
         pointer="Say what the database holds at that instant, what the broker does, and what the consumer answers.",
         first_line="The stock dies between",
     ),

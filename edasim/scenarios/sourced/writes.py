@@ -3,7 +3,8 @@
 The steps are read off a run without a crash: a service takes a message, writes once or several times (facts of the
 kind "wrote"), and acknowledges. Then the run is repeated once for each gap between two steps, with a crash in its
 middle. What became of the story, `Fate`, is counted from the store and from the receiver's effects, never from what a
-service says of itself. Left out: two crashes in one story, and crashes of the broker; a store survives its process.
+service says of itself; that is why it is not left to `failures.crash_points`, which believes the facts that services
+tell. Left out: two crashes in one story, and crashes of the broker; a store survives its process.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ ORDERS_DIES, RELAY_DIES = (Crash(node=node, at_s=0.0, down_s=0.3) for node in (O
 
 SPECIES = (
     Species(
-        name="saves, then publishes",
+        name="saves before it publishes",
         what="It saves the order and then publishes it, in two steps; who crashes in between has told nobody.",
         rule="ES-07",
         mutant=Selling(writes=Writes.SAVE_FIRST),
@@ -237,7 +237,7 @@ SPECIES = (
         seeds=20,
     ),
     Species(
-        name="publishes, then saves",
+        name="publishes before it saves",
         what="It publishes the order and then saves it, in two steps; who crashes in between has promised too much.",
         rule="ES-07",
         mutant=Selling(writes=Writes.PUBLISH_FIRST),

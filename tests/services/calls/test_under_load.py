@@ -57,8 +57,8 @@ def test_a_generator_that_waits_for_answers_hides_the_wait_that_it_caused():
     sim.env.process(generator())
     sim.run(until_s=400.0)
 
-    assert len(on_time_s) == len(intended_s) == 2 * (len(omitting_s) - 1) - 1 == 1999
-    assert np.quantile(omitting_s, 0.999) == pytest.approx(SERVICE_S, abs=1e-9)
+    assert (len(on_time_s), len(intended_s), len(omitting_s)) == (1999, 1999, 1000)  # half of the plan is omitted
+    assert np.quantile(omitting_s, 0.998) == pytest.approx(SERVICE_S, abs=1e-9)
     assert max(omitting_s) == pytest.approx(STALLS_S)
     assert np.quantile(on_time_s, 0.75) == pytest.approx(STALLS_S / 2, rel=0.02)
     assert np.sort(intended_s) == pytest.approx(on_time_s)
@@ -107,11 +107,11 @@ def waits_s(slower, **bound):
 
 @pytest.mark.rule("RP-08")
 def test_a_queue_turns_overload_into_latency_and_only_a_bound_in_time_bounds_it():
-    """Twice the load for 20 s: an endless queue makes the last wait 10 s.
+    """Twice the load for 20 s: an endless queue makes the last wait 20 s.
 
     A bound of 50 calls is half a second on a fast server and five on a slow one; a bound of half a second is one.
     """
-    assert max(waits_s(1)) == pytest.approx(10.0, rel=0.01)
+    assert max(waits_s(1)) == pytest.approx(20.0, rel=0.01)
     by_length, by_time = {"room": 50}, {"shedding": ControlledDelay(short_s=0.5, long_s=0.5, newest_first=False)}
     assert max(waits_s(1, **by_length)) == pytest.approx(0.5, rel=0.02)
     assert max(waits_s(10, **by_length)) == pytest.approx(5.0, rel=0.02)
