@@ -53,29 +53,36 @@ class Breaker:
     """Closed, open, half open; judges the last calls, or, half open, the first ten that end."""
 
     def __init__(self, env: simpy.Environment) -> None:
-        self.env, self.state, self.open_until_s, self.trials = env, "closed", 0.0, 0
-        self.failures: deque[bool] = deque(maxlen=WINDOW)
+        self.env, self.open_until_s, self.trials = env, 0.0, 0
+        self.enter("closed", WINDOW)
+
+    def enter(self, state: str, window: int) -> None:
+        self.state, self.failures, self.failed = state, deque[bool](maxlen=window), 0
 
     def allows(self) -> bool:
         if self.state == "closed":
             return True
         if self.state == "open" and self.env.now > self.open_until_s:
-            self.state, self.trials, self.failures = "half open", TRIALS, deque(maxlen=TRIALS)
+            self.trials = TRIALS
+            self.enter("half open", TRIALS)
         if self.state == "half open" and self.trials:
             self.trials -= 1
             return True
         return False
 
     def hear(self, failed: bool) -> None:
+        if len(self.failures) == self.failures.maxlen:
+            self.failed -= self.failures[0]
         self.failures.append(failed)
+        self.failed += failed
         enough = TRIALS if self.state == "half open" else ENOUGH_CALLS
         if self.state == "open" or len(self.failures) < enough:
             return
-        if sum(self.failures) / len(self.failures) >= OPENS_AT:
-            self.state, self.open_until_s = "open", self.env.now + OPEN_S
-            self.failures = deque(maxlen=WINDOW)
+        if self.failed / len(self.failures) >= OPENS_AT:
+            self.open_until_s = self.env.now + OPEN_S
+            self.enter("open", WINDOW)
         elif self.state == "half open":
-            self.state, self.failures = "closed", deque(maxlen=WINDOW)
+            self.enter("closed", WINDOW)
 
 
 def error_ratio(now_s: float) -> float:

@@ -148,7 +148,7 @@ def sms_trial(add_sms: Callable[[Any, Callable[[str], None]], Any], seed: int) -
     before = others(CASE.run(seed=seed))
     sim = Simulation(seed=seed)
     kept = CASE.build(sim)
-    texts: Counter[str] = Counter()
+    texts: Counter[Any] = Counter()
     add_sms(kept["wiring"].destination("behaviour-analytics"), lambda user_id: texts.update([user_id]))
     run = sim.run(scenario=CASE, kept=kept)
     accepted = {event.subject for event in run.events() if event.type == ACCEPTED}
@@ -171,7 +171,7 @@ def others(run: Run) -> Others:
     }
 
 
-def sms_verdict(texts: Counter[str], accepted: set[str], before: Others, after: Others) -> Verdict:
+def sms_verdict(texts: Counter[Any], accepted: set[str], before: Others, after: Others) -> Verdict:
     """What the texts that were sent, and what the others did, say about the new service."""
     if before != after:
         changed = sum(after.get(key) != finished_s for key, finished_s in before.items())

@@ -12,6 +12,7 @@ import dataclasses
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from .. import checks
@@ -34,7 +35,7 @@ from ..failures.promises import check_promises
 from ..kernel import Run, Simulation
 from ..scenarios import zoo
 from ..scenarios.base import Scenario
-from ..scenarios.order_shop import COURIER, PLACED, RELAY, RESERVED, STOCK, TILL, TOPOLOGY, OrderShop, Table
+from ..scenarios.order_shop import COURIER, PLACED, RELAY, RESERVED, STOCK, TILL, TOPOLOGY, OrderShop, Safety, Table
 from ..services import Context, Service, Source, load
 from ..services.handling import Publishing
 from ..services.source import Occasion
@@ -219,8 +220,8 @@ def _promise_cases(seed: int) -> Iterator[tuple[str, Run, bool, str]]:
     rng = random.Random(seed)
     at_s = sorted(round(rng.uniform(1.0, 4.0), 2) for _ in range(3))
     arrivals = load.Trace(times_s=tuple(at_s))
-    whole, bare = OrderShop(arrivals=arrivals, safety="inbox and outbox"), OrderShop(arrivals=arrivals)
-    known = OrderShop(arrivals=arrivals, safety="inbox")
+    whole, bare = OrderShop(arrivals=arrivals, safety=Safety.BOTH), OrderShop(arrivals=arrivals)
+    known = OrderShop(arrivals=arrivals, safety=Safety.INBOX)
     written_s = at_s[0] + bare.checking_s + bare.connecting_s / 2
     published_s = at_s[0] + bare.checking_s + bare.connecting_s + bare.closing_s / 2
 
@@ -249,7 +250,7 @@ def _promise_cases(seed: int) -> Iterator[tuple[str, Run, bool, str]]:
 def planned_shop() -> OrderShop:
     """The shop for which an experiment is to be planned: four orders per second for eight seconds, all protected."""
     arrivals = load.Poisson(rate_per_s=4.0).until(8.0)
-    return OrderShop(arrivals=arrivals, safety="inbox and outbox", parcel_within_s=20.0)
+    return OrderShop(arrivals=arrivals, safety=Safety.BOTH, parcel_within_s=20.0)
 
 
 PLAN_RUNS = 3
@@ -305,6 +306,7 @@ def repaired_bugs() -> tuple[Findings, ...]:
     return tuple(check(zoo.species(name).run_of_twin(hunted(name).seed)) for name in BUGS)
 
 
+@lru_cache(maxsize=len(BUGS))
 def hunted(name: str) -> zoo.Hunt:
     """Where a species of the zoo is found first."""
     caught = zoo.species(name).hunt()

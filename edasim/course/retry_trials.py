@@ -11,7 +11,7 @@ import random
 from typing import Any
 
 from .. import checks
-from ..governance import Backoff, CircuitBreaker, Jitter, Retry, TokenBucket
+from ..governance import Backoff, Circuit, CircuitBreaker, Jitter, Retry, TokenBucket
 from ..scenarios import Storm
 from ..scenarios.storm import CLIENT
 from ..services.calls import Protections, QueueOrder, Stale, traffic
@@ -91,27 +91,32 @@ def breaker_trial(answer: Any, seed: int) -> Verdict:
     """Whether a breaker stays closed while the callee is as always, and opens soon when it is broken."""
     if not isinstance(answer, CircuitBreaker):
         raise checks.refuse("answer", answer, "give a CircuitBreaker(…)")
-    rng, circuit = random.Random(seed), answer.start(0.0)
-    quiet, calls = int(QUIET_S * CALLS_PER_S), int((QUIET_S + 10 * NOTICE_S) * CALLS_PER_S)
-    for call in range(calls):
-        now_s, error_ratio = call / CALLS_PER_S, AS_ALWAYS if call < quiet else BROKEN
-        if circuit.allow(now_s):
-            circuit.record(now_s, rng.random() >= error_ratio, 0.02)
-        if circuit.times_opened:
-            break
-    took_s = now_s - QUIET_S
+    opened_s = _opens_at_s(answer.start(0.0), random.Random(seed))
+    took_s = opened_s - QUIET_S
     if took_s < 0.0:
         chance = trips(AS_ALWAYS, answer.minimum_calls, answer.failure_rate_ratio)
         idea = (
             f"With so few calls a first judgement trips by chance with probability {chance:.2g}, and each call judges."
         )
-        return Verdict(False, f"It opens after {now_s:.0f} s, though the callee is as always.", idea)
+        return Verdict(False, f"It opens after {opened_s:.0f} s, though the callee is as always.", idea)
     if took_s > NOTICE_S:
         idea = "It waits for more failed calls than come in ten seconds, two calls a second."
         return Verdict(
             False, f"Four in five calls fail, and after {took_s:.0f} s it has not opened or only just.", idea
         )
     return Verdict(True, f"An hour without a false trip, and open {took_s:.1f} s after the callee broke.")
+
+
+def _opens_at_s(circuit: Circuit, rng: random.Random) -> float:
+    """When it opens for the first time: the callee is as always for an hour, then broken for a while; or never."""
+    quiet, calls = int(QUIET_S * CALLS_PER_S), int((QUIET_S + 10 * NOTICE_S) * CALLS_PER_S)
+    for call in range(calls):
+        now_s, error_ratio = call / CALLS_PER_S, AS_ALWAYS if call < quiet else BROKEN
+        if circuit.allow(now_s):
+            circuit.record(now_s, rng.random() >= error_ratio, 0.02)
+        if circuit.times_opened:
+            return now_s
+    return math.inf
 
 
 def trips(error_ratio: float, minimum_calls: int, failure_rate_ratio: float) -> float:

@@ -119,9 +119,10 @@ def _table(path: str | Path) -> pd.DataFrame:
 def _beside(kind: str, storm: Storm, table: pd.DataFrame, path: str | Path, first: int) -> Beside:
     runs = table[table["kind"] == kind].pivot_table(index="seed", columns="second", values=["answered", "worked"])
     answered, worked = (runs[name].to_numpy(dtype=np.float64) for name in ("answered", "worked"))
-    if np.isnan(answered).any() or answered.shape[1] < LATE_S or len(answered) < 2:
+    seconds = len(runs["answered"].columns)
+    if np.isnan(answered).any() or seconds < LATE_S or len(answered) < 2:
         raise _refusal(path, f"has too few runs of {kind!r}, or some that end early")
-    until_s = float(answered.shape[1])
+    until_s = float(seconds)
     seen = [traffic(storm.run(seed=first + number, until_s=until_s), CLIENT) for number in range(len(answered))]
     goodput = np.stack([each.goodput_per_s for each in seen])
     work = np.stack([each.throughput_per_s for each in seen])

@@ -37,6 +37,6 @@ __all__ = [
     "Restart", "ServerErrors", "Shrunk", "Slow", "StepKind", "StoreFull", "Verdict", "When", "WhenFact",
     "WrongClock", "ZoneOutage", "at_least_once", "at_most_once", "at_the_end", "availability", "blast_radius",
     "check", "check_faults", "check_promises", "conserves", "crash_points", "drain_s", "drawn_faults", "eventually",
-    "exactly_once", "goodput_per_s", "install", "no", "order_by", "require_checkable", "require_possible", "served_ratio",
-    "shrink", "smallest", "throughput_per_s",
+    "exactly_once", "goodput_per_s", "install", "no", "order_by", "require_checkable", "require_possible",
+    "served_ratio", "shrink", "smallest", "throughput_per_s",
 ]  # fmt: skip

@@ -229,7 +229,7 @@ class Conserved:
         shown = facts if len(facts) <= 6 else [*facts[:3], *facts[-3:]]
         known = [str(fact.detail["event_id"]) for fact in shown if "event_id" in fact.detail]
         also = () if self.by is None else ways_of(books, shown)
-        explain = books.explain([], None, shown, at_s, what, also)
+        explain = books.explain([], None, shown, books.run.ended_s, what, also)
         return Finding(
             Verdict.VIOLATED,
             self.describe(),

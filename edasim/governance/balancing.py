@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from .. import checks
 from .endpoints import Endpoint, check_endpoints, eligible
@@ -32,6 +32,9 @@ def no_draw() -> float:
 
 class Balancer(ABC):
     """What a started balancer has in common; `active` counts the calls under way for each name."""
+
+    goes_by_key: ClassVar[bool] = False
+    """Whether `pick` looks at the key of a call."""
 
     def __init__(self, endpoints: Iterable[Endpoint | str], panic_ratio: float, draw: Draw) -> None:
         self.panic_ratio = panic_ratio

@@ -216,10 +216,10 @@ class Circuit:
         calls = window.calls
         if calls < self._needed or (state is not CLOSED and state is not HALF_OPEN):
             return
-        if window.failed or window.slow:
+        failed, slow = window.failed, window.slow
+        if failed or slow:
             settings = self.configuration
-            failing = window.failed / calls >= settings.failure_rate_ratio
-            if failing or window.slow / calls >= settings.slow_call_rate_ratio:
+            if failed / calls >= settings.failure_rate_ratio or slow / calls >= settings.slow_call_rate_ratio:
                 self._enter(now_s, OPEN)
                 return
         if state is HALF_OPEN:

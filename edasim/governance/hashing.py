@@ -15,6 +15,7 @@ import hashlib
 import math
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import ClassVar
 
 from .. import checks
 from .balancing import Balancer, Balancing, Draw, no_draw
@@ -56,6 +57,7 @@ class ConsistentHash(Balancing):
 class Ring(Balancer):
     """The points of the endpoints that take part, in order."""
 
+    goes_by_key: ClassVar[bool] = True
     _places: list[int]
     _owners: list[Endpoint]
     _weights: float

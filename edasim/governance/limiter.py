@@ -66,9 +66,9 @@ class Bucket:
 
     def allow(self, now_s: float) -> bool:
         """Whether there is a token; a yes takes it."""
-        tokens = self.tokens
-        if now_s > self._at_s:
-            tokens += (now_s - self._at_s) * self._rate_per_s
+        tokens, since_s = self.tokens, now_s - self._at_s
+        if since_s > 0.0:
+            tokens += since_s * self._rate_per_s
             if tokens > self._burst:  # noqa: PLR1730 - a call of `min` takes as long as all the rest
                 tokens = self._burst
             self._at_s = now_s

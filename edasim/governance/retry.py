@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 import math
-from functools import cached_property
+from collections.abc import Iterator
 
 from .. import checks
 from .failures import Failure, check_failures
@@ -31,11 +31,6 @@ class Jitter(enum.Enum):
     """Uniform between the first wait and three times the wait before, up to the cap."""
     AROUND = "around"
     """Uniform around what would be the ceiling without a cap, by `around_ratio` of it on either side; then the cap."""
-
-
-NONE, FULL, EQUAL, _, AROUND = Jitter
-KEPT_CEILINGS = 32
-"""So many ceilings are computed once, since a client asks for one after every failure."""
 
 
 @checks.configuration
@@ -66,13 +61,19 @@ class Backoff:
 
     def ceiling_s(self, failed_attempts: int) -> float:
         """Seconds that the wait after so many failed attempts (from 1 on) has as its ceiling."""
-        if 1 <= failed_attempts <= KEPT_CEILINGS:
-            return self._ceilings_s[failed_attempts - 1]
         return min(self.cap_s, self._grown_s(failed_attempts))
 
-    @cached_property
-    def _ceilings_s(self) -> tuple[float, ...]:
-        return tuple(min(self.cap_s, self._grown_s(failed)) for failed in range(1, 1 + KEPT_CEILINGS))
+    def spread_s(self, failed_attempts: int) -> tuple[float, float] | None:
+        """The least wait and the breadth of the waits above it; None if the jitter depends on more than the ceiling."""
+        ceiling_s = self.ceiling_s(failed_attempts)
+        match self.jitter:
+            case Jitter.NONE:
+                return ceiling_s, 0.0
+            case Jitter.FULL:
+                return 0.0, ceiling_s
+            case Jitter.EQUAL:
+                return ceiling_s / 2, ceiling_s / 2
+        return None
 
     def _grown_s(self, failed_attempts: int) -> float:
         try:
@@ -85,15 +86,10 @@ class Backoff:
 
         `previous_wait_s` is the wait before this one, None if there was none; only decorrelated jitter looks at it.
         """
-        jitter = self.jitter
-        if jitter is FULL:
-            return draw * self.ceiling_s(failed_attempts)
-        if jitter is NONE:
-            return self.ceiling_s(failed_attempts)
-        if jitter is EQUAL:
-            half_s = self.ceiling_s(failed_attempts) / 2
-            return half_s + draw * half_s
-        if jitter is AROUND:
+        spread_s = self.spread_s(failed_attempts)
+        if spread_s is not None:
+            return spread_s[0] + draw * spread_s[1]
+        if self.jitter is Jitter.AROUND:
             spread = 1.0 + self.around_ratio * (2.0 * draw - 1.0)
             return min(self.cap_s, self._grown_s(failed_attempts) * spread) if spread else 0.0
         before_s = self.first_wait_s if previous_wait_s is None else previous_wait_s
@@ -137,6 +133,35 @@ class Retry:
         if failed_attempts >= self.attempts or failure not in self.retry_on:
             return None
         wait_s = self.backoff.wait_s(failed_attempts, draw, previous_wait_s)
+        return wait_s if wait_s < left_s else None
+
+    def start(self, draws: Iterator[float]) -> Retries:
+        """The policy at work in a client, with numbers from `draws`, uniform in [0, 1)."""
+        return Retries(self, draws)
+
+
+class Retries:
+    """Answers as `Retry.wait_s` does, with the next number of its draws; the first spreads are computed once."""
+
+    __slots__ = ("_attempts", "_backoff", "_draws", "_retry_on", "_spreads_s")
+
+    def __init__(self, policy: Retry, draws: Iterator[float]) -> None:
+        self._attempts, self._backoff, self._retry_on = policy.attempts, policy.backoff, policy.retry_on
+        self._draws = draws
+        self._spreads_s = {failed: policy.backoff.spread_s(failed) for failed in range(1, min(policy.attempts, 16))}
+
+    def wait_s(
+        self, failed_attempts: int, failure: Failure, previous_wait_s: float | None, left_s: float
+    ) -> float | None:
+        """Seconds to wait before the next attempt, or None to give up; a number is drawn in any case."""
+        draw = next(self._draws)
+        if failed_attempts >= self._attempts or failure not in self._retry_on:
+            return None
+        spread_s = self._spreads_s.get(failed_attempts)
+        if spread_s is None:
+            wait_s = self._backoff.wait_s(failed_attempts, draw, previous_wait_s)
+        else:
+            wait_s = spread_s[0] + draw * spread_s[1]
         return wait_s if wait_s < left_s else None
 
 

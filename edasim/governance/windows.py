@@ -34,16 +34,14 @@ class LastCalls:
 
     def record(self, now_s: float, failed: bool, slow: bool) -> None:
         """Counts a call, in place of the oldest if the window is full."""
-        at, ring, kind = self._at, self._ring, (1 if failed else 0) + (2 if slow else 0)
+        at = self._at
+        oldest = self._ring[at]  # a good call, if there is none yet
         if self.calls < self.size:
             self.calls += 1
-            oldest = 0
-        else:
-            oldest = ring[at]
-        if kind != oldest:
-            self.failed += (kind & 1) - (oldest & 1)
-            self.slow += (kind >> 1) - (oldest >> 1)
-            ring[at] = kind
+        if failed or slow or oldest:
+            self.failed += failed - (oldest & 1)
+            self.slow += slow - (oldest >> 1)
+            self._ring[at] = failed + 2 * slow
         at += 1
         self._at = at if at < self.size else 0
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .metrics import reordered
 from .runlog import DONE, PUBLISHER_BITS
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -47,7 +48,7 @@ class Deliveries:
         consumer_of = np.array([place.get(consumer, -1) for _, consumer in endpoints], dtype=np.int64)
         lane = lane_of[rows["endpoint"]]
         order = np.lexsort((rows["attempt"], lane, rows["number"], rows["published_s"]))
-        rows = rows[order]
+        rows = reordered(rows, order)
         return cls(
             number=rows["number"].copy(),
             root=rows["root"].copy(),
@@ -74,7 +75,8 @@ class Deliveries:
 
     def rows(self, chosen: np.ndarray[Any, Any]) -> Deliveries:
         """The rows that a mask or an array of indices chooses."""
-        columns: dict[str, Any] = {name: column[chosen] for name, column in self.columns.items()}
+        places = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+        columns: dict[str, Any] = {name: column[places] for name, column in self.columns.items()}
         return replace(self, **columns)
 
     @property

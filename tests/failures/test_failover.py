@@ -39,7 +39,7 @@ def test_a_single_node_is_away_while_it_is_down_and_an_instant_failover_costs_no
 
 
 @pytest.mark.long
-@pytest.mark.rule("RP-02", "QT-13")
+@pytest.mark.rule("RP-02")
 def test_the_switch_over_of_two_nodes_of_99_percent_costs_more_than_their_outages():
     """Ten runs of 1,000 days, 99.9 % intervals of the arithmetic's two terms: one false alarm in 500."""
     faults = [failures.RandomCrashes(node="mail", mtbf_s=0.99 * DAY_S, mttr_s=0.01 * DAY_S, until_s=1000 * DAY_S)]

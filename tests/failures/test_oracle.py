@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edasim import Event, MemoryBus, Service, Simulation, Source, failures, load, times
+from edasim import Event, MemoryBus, RabbitMQ, Service, Simulation, Source, failures, load, times
 from edasim.errors import ConfigurationError, EdasimError, StateError, UnknownNameError
 from edasim.failures import (
     Crash,
@@ -347,3 +347,127 @@ def test_a_scenario_with_a_promise_that_its_run_is_too_short_for_does_not_run():
         Hasty(users=1).run(until_s=5.0)
     with pytest.raises(ConfigurationError, match="mail never receives"):
         Wrong(users=1).run()
+
+
+# ------------------------------------------------------------------------------------------------ suspects and trails
+
+
+def test_the_fault_that_broke_an_attempt_off_is_named_before_one_that_was_at_work_already():
+    slow = failures.Slow(node="work", factor=2.0, at_s=0.5, for_s=2.0)
+    run = shop(slow, Crash(node="work/0", at_s=1.2, down_s=1.0), acknowledge="on_delivery")
+    (found,) = check(run, [at_least_once(to="work")])
+    assert (found.event_ids, found.fault.detail["fault"]) == (("shop-1",), "Crash")
+
+
+def test_a_fault_of_a_link_is_no_suspect_for_what_was_published_before_it_or_after():
+    late = failures.DelayMessages(sender="shop", by=times.Constant(value_s=0.1), at_s=1.5, for_s=0.2)
+    found = check(shop(late, took_s=(1.5,)), [at_least_once(to="work", within_s=2.0)])
+    assert [(each.event_ids, each.fault) for each in found] == [(("shop-2",), None)]
+    in_time = failures.DelayMessages(sender="shop", by=times.Constant(value_s=0.1), at_s=1.5, for_s=0.6)
+    (found,) = check(shop(in_time, took_s=(1.5,)), [at_least_once(to="work", within_s=2.0)])
+    assert found.fault.detail["fault"] == "DelayMessages"
+
+
+def chain(*faults, **service):
+    """An order is taken, and sent on to be packed; the packer needs half a second."""
+    sim = Simulation(seed=1)
+    bus = MemoryBus().start(sim)
+    sales, packing = bus.topic("sales"), bus.topic("packing")
+
+    def sell(event, context):
+        context.fact("sold", order=event.id)
+        return Event(type="pack", data={"order": event.id})
+
+    def pack(event, context):
+        context.fact("packed", order=event.data["order"])
+
+    Service("till", of=sales.subscribe("till"), handler=sell, to=packing)
+    half_s = times.Constant(value_s=0.5)
+    Service("packer", of=packing.subscribe("packer"), handler=pack, service_time=half_s, **service)
+    Source("shop", load=load.Trace(times_s=(0.0, 1.0)), event="order", to=sales)
+    failures.install(sim, faults)
+    return sim.run()
+
+
+def test_what_never_came_is_followed_to_where_its_trail_ends():
+    dead = chain(
+        Crash(node="till", at_s=0.1, down_s=0.2),
+        Crash(node="packer", at_s=0.3, down_s=0.1),
+        acknowledge="on_delivery",
+    )
+    (found,) = check(dead, [eventually("packed", after="sold", by="order", within_s=5.0)])
+    assert found.what == "packed of order shop-0: it never came"
+    assert told(found) == [
+        (0.0, "shop", "publishes order shop-0"),
+        (0.0, "till", "publishes pack till-0"),
+        (0.0, "till/0", "takes it"),
+        (0.0, "packer/0", "takes it"),
+        (0.0, "till", "sold (order shop-0)"),
+        (0.0, "till/0", "is done and acknowledges"),
+        (0.3, "packer", "fault: packer crashes at 0.3 s and is back after 0.1 s"),
+        (0.3, "packer/0", "it is dropped, and nobody has it any more"),
+        (1.5, "the run", "packed of order shop-0 never came"),
+    ]
+
+
+def test_who_died_while_he_published_is_told_with_what_he_published():
+    def handler(event, context):
+        context.publish(Event(type="pack", data={"order": event.id}))
+        yield context.pause(0.4)
+        context.fact("sold", order=event.id, parcels=1)
+
+    sim = Simulation(seed=1)
+    bus = MemoryBus().start(sim)
+    sales, packing = bus.topic("sales"), bus.topic("packing")
+    once = {"handler": handler, "to": packing, "acknowledge": "on_delivery"}
+    Service("till", of=sales.subscribe("till"), **once)
+    Service(
+        "packer",
+        of=packing.subscribe("packer"),
+        handler=lambda event, context: context.fact("packed", order=event.data["order"], parcels=1),
+    )
+    Source("shop", load=load.Trace(times_s=(0.0, 1.0)), event="order", to=sales)
+    failures.install(sim, [Crash(node="till", at_s=1.1, down_s=0.2)])
+    (found,) = check(sim.run(), [conserves("parcels", plus="packed", minus="sold", by="order")])
+    assert found.what == "parcels of order shop-1: 1 instead of 0"
+    assert "till/0: it is dropped, and nobody has it any more" in [f"{who}: {text}" for _, who, text in told(found)]
+    assert found.fault.detail["words"] == "till crashes at 1.1 s and is back after 0.2 s"
+
+
+def test_what_a_broker_that_is_down_drops_is_lost_to_who_receives_such_events():
+    sim = Simulation(seed=1)
+    broker = RabbitMQ().start(sim)
+    exchange = broker.declare_exchange("sales", type="topic")
+    for name, key in (("work", "sold"), ("other", "bought")):
+        queue = broker.declare_queue(name)
+        queue.bind(exchange, key)
+        Service(name, of=queue.consume())
+    Source("shop", load=load.Trace(times_s=(0.0, 1.0)), event="sold", to=exchange)
+    Source("supplier", load=load.Trace(times_s=(0.0,)), event="bought", to=exchange)
+    failures.install(sim, [failures.BrokerCrash(at_s=0.9, down_s=0.5)])
+    run = sim.run()
+    (found,) = check(run, [at_least_once(to="work")])
+    assert (found.verdict.value, found.key, found.fault.detail["fault"]) == ("lost", "shop-1", "BrokerCrash")
+    assert check(run, [at_least_once(to="other")]) == []
+
+
+def test_copies_on_a_link_are_messages_of_their_own_to_a_broker_that_tells_them_by_identity():
+    sim = Simulation(seed=1)
+    queue = RabbitMQ().start(sim).declare_queue("work")
+    Source("shop", load=load.Trace(times_s=(0.0,)), event="sold", to=queue)
+    half_s = times.Constant(value_s=0.5)
+    Service("work", of=queue.consume(prefetch=5), service_time=half_s)
+    failures.install(sim, [failures.DuplicateMessages(sender="shop"), Crash(node="work", at_s=0.2, down_s=0.1)])
+    run = sim.run()
+    assert check(run, [at_most_once(to="work")]).counts() == {"duplicated": 1}
+    assert Counter(run.messages().outcome) == {"requeued": 1, "crashed": 1, "done": 2}
+
+
+def test_a_crash_forgets_what_handlers_keep_in_memory():
+    def handler(event, context):
+        seen = context.node.memory
+        seen["messages"] = seen.get("messages", 0) + 1
+        context.fact("counted", messages=seen["messages"])
+
+    run = shop(Crash(node="work", at_s=1.7, down_s=0.1), handler=handler, took_s=(0.1,))
+    assert [fact.detail["messages"] for fact in run.fact_list if fact.kind == "counted"] == [1, 2, 1]

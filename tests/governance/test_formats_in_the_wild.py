@@ -64,6 +64,20 @@ class TestResilience4j:
         with pytest.raises(ConfigurationError, match=r"maxAttempts is '\$\{TRIES\}'; give a whole number"):
             load_text('resilience4j.retry.instances.shop.maxAttempts: "${TRIES}"')
 
+    def test_a_default_may_be_a_placeholder_with_a_default(self):
+        loaded = load_text('resilience4j.retry.instances.shop.waitDuration: "${WAIT:${ALL_WAITS:250ms}}"')
+        assert loaded.policy("shop", "retry").backoff.first_wait_s == 0.25
+        with pytest.raises(ConfigurationError, match="waitDuration is"):
+            load_text('resilience4j.retry.instances.shop.waitDuration: "${A:1}${B:2}"')
+
+    def test_names_that_look_like_numbers_are_texts(self):
+        loaded = load_text("resilience4j.retry.instances: {1: {maxAttempts: 2}, true: {maxAttempts: 3}, 0x1: {}}")
+        assert {name: kinds["retry"].attempts for name, kinds in loaded.policies.items()} == {
+            "1": 2,
+            "true": 3,
+            "0x1": 3,
+        }
+
     def test_properties(self):
         loaded = load_text(
             "# calls\n! more\nresilience4j.retry.instances.shop.maxAttempts = 4\n\n"

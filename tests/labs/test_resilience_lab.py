@@ -82,11 +82,6 @@ class TestPictures:
         assert "grey: pinned, acknowledge first" in picture.svg
         assert "Pinned, in grey: registration on the memory bus, acknowledge first" in picture.text
 
-    def test_the_matrix_has_a_column_for_each_protection(self):
-        told = labs.resilience.draw_matrix(system="order shop").text
-        assert "inbox and outbox: survived 12" in told
-        assert "inbox: survived 8, stuck 1" in told
-
     @pytest.mark.long
     def test_the_crowd_says_how_often_and_how_long(self):
         crowd = labs.resilience.crowd(system="order shop", protection="inbox", for_s=2.0)

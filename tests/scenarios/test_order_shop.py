@@ -62,11 +62,11 @@ def test_acknowledging_first_loses_whatever_tables_there_are():
 
 
 def test_a_full_table_delays_an_order_or_has_it_put_aside_as_the_broker_says():
-    full = StoreFull(store="stock table", at_s=0.5, for_s=2.0)
+    full = StoreFull(store="stock table", at_s=0.5, for_s=0.8)
     waiting = OrderShop(safety="inbox and outbox", broker=RabbitMQ(), faults=[full]).run()
     assert check(waiting) == []
-    assert 1.5 < parcel_waits_s(waiting)[0] < 2.0
-    assert parcel_ratio(waiting, within_s=1.0) == 0.0
+    assert 0.4 < parcel_waits_s(waiting)[0] < 0.6
+    assert parcel_ratio(waiting, within_s=0.4) == 0.0
     aside = OrderShop(safety="inbox and outbox", faults=[full]).run()
     assert check(aside).counts() == {"lost": 1, "stuck": 1}
     assert aside.messages()["outcome"].tolist() == ["failed"] * 4 + ["dead_lettered"]

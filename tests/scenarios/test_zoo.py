@@ -60,7 +60,7 @@ def test_the_oracle_finds_the_mutant_and_explains_it(species):
 
 @pytest.mark.parametrize("species", EACH)
 def test_the_twin_keeps_every_promise_under_the_same_faults(species):
-    assert [check(species.run_of_twin(seed)).counts() for seed in range(2)] == [{}, {}]
+    assert check(species.run_of_twin(0)).counts() == {}
 
 
 @pytest.mark.long
@@ -77,7 +77,14 @@ def test_the_twin_survives_a_crash_at_each_of_its_steps(species):
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("acknowledges first", 1), ("forgets too soon", 3), ("relay marks first", 3), ("lost update", 0)]
+    ("name", "most"),
+    [
+        ("acknowledges first", 1),
+        ("lost update", 0),
+        pytest.param("forgets too soon", 3, marks=pytest.mark.long),
+        pytest.param("relay marks first", 3, marks=pytest.mark.long),
+        pytest.param("leader without a fence", 1, marks=pytest.mark.long),
+    ],
 )
 def test_fifty_faults_shrink_to_the_few_that_it_takes_and_the_finding_names_one(name, most):
     species = zoo.species(name)

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
 import pytest
+from quiet import quiet_s
 
 from edasim import viz
 from edasim.errors import ConfigurationError, EdasimError, StateError, UnknownNameError
@@ -84,9 +84,7 @@ class TestQueue:
     def test_3000_messages_are_quick(self, queue_run):
         run = queue_run(3000)
         viz.queue_svg(run)
-        begun = time.perf_counter()
-        viz.queue_svg(run)
-        assert time.perf_counter() - begun < 0.01 * 5  # the goal is 10 ms; a shared machine gets five times as long
+        assert quiet_s(lambda _: viz.queue_svg(run)) < 0.03
 
     def test_several_servers(self, queue_run):
         assert any("8 consumers busy" in text for text in texts(viz.queue_svg(queue_run(500, 0.9, servers=8))))

@@ -71,7 +71,8 @@ DUPLICATES = Question(
     because=(
         "A crash finds 0 to 19 orders of its batch booked and not acknowledged, each number as likely as the "
         "next: 9.5 on "
-        f"average. Ten crashes make {BY_HAND:.0f}. None is lost: what is not acknowledged comes back."
+        f"average. Ten crashes make {BY_HAND:.0f}; the repeated work is hit as well, which makes {EXACT:.1f}. None is "
+        "lost: what is not acknowledged comes back."
     ),
 )
 

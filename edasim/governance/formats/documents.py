@@ -13,6 +13,7 @@ from ...errors import ConfigurationError
 MOST_CHARACTERS = 1_000_000
 MOST_NODES = 100_000
 MOST_DEPTH = 60
+NUMBERS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool")}
 
 
 def read_documents(text: str, source: str) -> list[Any]:
@@ -96,6 +97,8 @@ def _yaml(text: str, source: str) -> list[Any]:
             if key.value in names and key.tag != "tag:yaml.org,2002:merge":
                 raise broken(source, f"has the key {key.value!r} twice", "give each key once")
             names.add(key.value)
+            if key.tag in NUMBERS:  # a name that looks like a number is a text: 1, 1.0 and true are three names
+                key.tag = "tag:yaml.org,2002:str"
         loader.flatten_mapping(node)
         made: dict[Any, Any] = loader.construct_mapping(node, deep=True)
         return made

@@ -113,18 +113,19 @@ def unfolded(document: dict[Any, Any]) -> dict[str, Any]:
 
 PART = re.compile(r"\[([^\]]+)\]|([^.\[]+)")
 """A part of a dotted name: in brackets, whatever it holds, or up to the next dot."""
-PLACEHOLDER = re.compile(r"\$\{[^${}:]+:(?P<default>[^{}]*)\}")
+PLACEHOLDER = re.compile(r"\$\{[^${}:]+:(?P<default>[^{}]*|\$\{.*\})\}")
 
 
 def filled(value: Any, path: str, notes: Notes) -> Any:
     """The value with the default in the place of each placeholder that has one, as `${TRIES:3}`, and a note on it."""
     if isinstance(value, dict):
         return {name: filled(content, f"{path}.{name}", notes) for name, content in value.items()}
-    match = PLACEHOLDER.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        return value
-    notes.ignored.append(Note(path, value, f"a placeholder: its default, {match['default']!r}, is taken"))
-    return match["default"]
+    default = value
+    while isinstance(default, str) and (match := PLACEHOLDER.fullmatch(default.strip())):
+        default = match["default"]
+    if default is not value:
+        notes.ignored.append(Note(path, value, f"a placeholder: its default, {default!r}, is taken"))
+    return default
 
 
 def override(into: dict[str, Any], more: dict[str, Any], path: str, notes: Notes) -> None:

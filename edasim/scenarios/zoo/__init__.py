@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import UnknownNameError
 from . import acknowledging, order, overload, publishing, remembering, storage, timing, writing
-from .species import Hunt, Species
+from .record import Hunt, Species
 
 if TYPE_CHECKING:
     import pandas

@@ -18,7 +18,7 @@ from ...failures import Crash, DelayMessages, Fault, StoreFull, Verdict, check_f
 from ...kernel import Simulation, times
 from ...services import Acknowledge, Context, Service, Source, load
 from ..base import Scenario
-from .species import Species
+from .record import Species
 
 SHOP, WAREHOUSE, PLACED = "shop", "warehouse", "order.placed"
 TOPOLOGY = Topology(name="orders", publishes={SHOP: (PLACED,)}, consumes={WAREHOUSE: (PLACED,)})

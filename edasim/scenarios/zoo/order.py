@@ -20,7 +20,7 @@ from ...kernel import Simulation, times
 from ...services import Context, Service, Source, load
 from ...services.source import Occasion
 from ..base import Scenario
-from .species import Species
+from .record import Species
 
 WEB, PROFILES, RETRIES, EDITED = "web", "profiles", "profile retries", "profile.edited"
 TOPOLOGY = Topology(name="edits", publishes={WEB: (EDITED,)}, consumes={PROFILES: (EDITED,)})

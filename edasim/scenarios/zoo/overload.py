@@ -1,13 +1,15 @@
-"""Bugs of overload: a queue without an end, a message that comes for ever, and a caller who never gives up.
+"""Bugs of overload: a queue without an end, a message that comes for ever, and callers who never give up.
 
 What has no bound in messages, attempts or time is bounded by nothing but the patience of those who wait: a queue turns
 overload into latency (RP-08), a poison message that is put back takes its consumer for ever (RP-03), and retries keep
-a caller waiting as long as the outage lasts (GV-20). Left out: what a crowd of such callers does to their server; see
+a caller waiting as long as the outage lasts (GV-20). Who gives up has to say so: an answer that was made up is none
+(GV-35). Left out: what a crowd of such callers does to their server; see
 `Storm`.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Generator
 from typing import Any
 
@@ -22,9 +24,10 @@ from ...services import Context, Service, Source, load
 from ...services.calls import Client, Protections, Server
 from ...services.source import Occasion
 from ..base import Scenario
-from .species import Species
+from .record import Species
 
-WEB, DOOR, DESK, BANK, PLACED, GARBLED = "web", "door", "desk", "bank", "order.placed", "order.garbled"
+WEB, DOOR, DESK, BANK, DIRECTORY = "web", "door", "desk", "bank", "directory"
+PLACED, GARBLED = "order.placed", "order.garbled"
 
 
 def _order(occasion: Occasion) -> Event:
@@ -142,6 +145,52 @@ class Asking(Scenario):
         return {}
 
 
+class Fallback(enum.Enum):
+    """What a desk does that did not hear whose account it is to charge."""
+
+    AGAIN = "gives the order back, and tries again"
+    DEFAULT = "charges a default account"
+
+
+@checks.configuration
+class Charging(Scenario):
+    """A desk asks a directory for the account of each order, waits at most 0.3 s, and charges it."""
+
+    fallback: Fallback = checks.word(Fallback, default=Fallback.AGAIN)
+    orders: int = checks.at_least(1, default=20)
+    faults: tuple[Fault, ...] = checks.checked(check_faults, default=())
+
+    @property
+    def promises(self) -> tuple[failures.Promise, ...]:
+        """Each order's account is charged once, and no other."""
+        return (failures.exactly_once(to=DESK, effect="charged", by="account"),)
+
+    def build(self, sim: Simulation) -> dict[str, Any]:
+        """A source, the desk with its client, and the directory; keeps which orders are `charged`."""
+        topic = MemoryBus().start(sim).topic("orders")
+        directory = Server(DIRECTORY, sim=sim, service_time=times.Constant(value_s=0.02))
+        client = Client("clerk", of=directory, protections=Protections(timeout_s=0.3))
+        charged: set[int] = set()
+
+        def charge(event: Event, context: Context) -> Generator[Any, Any, None]:
+            order = event.data["order"]
+            answer = yield client.call()
+            if not answer.ok and self.fallback is Fallback.AGAIN:
+                raise TimeoutError("the directory does not answer")
+            if order not in charged:
+                charged.add(order)
+                context.fact("charged", account=event.data["account"] if answer.ok else "default")
+
+        def placed(occasion: Occasion) -> Event:
+            return Event(type=PLACED, data={"order": occasion.number, "account": f"account-{occasion.number}"})
+
+        Service(DESK, of=topic.subscribe(DESK, max_attempts=1_000_000), handler=charge)
+        Source(WEB, load=load.Poisson(rate_per_s=4.0).first(self.orders), to=topic, event=placed)
+        for fault in self.faults:
+            fault.install(sim)
+        return {"charged": charged}
+
+
 SPECIES = (
     Species(
         name="queue without an end",
@@ -180,5 +229,15 @@ SPECIES = (
         dangers=(Crash(node=BANK, at_s=0.0, down_s=2.0),),
         lasts_s=5.0,
     ),
+    Species(
+        name="a default for an answer",
+        what="It puts a default where there was no answer, and works with that as if it were one.",
+        rule="GV-35",
+        mutant=Charging(fallback=Fallback.DEFAULT),
+        twin=Charging(),
+        breaks="exactly once to desk: charged for each account",
+        verdict=Verdict.INVENTED,
+        dangers=(Crash(node=DIRECTORY, at_s=0.0, down_s=0.5), Crash(node=DESK, at_s=0.0, down_s=0.3)),
+    ),
 )
-"""All of them: something has no bound."""
+"""All of them: something has no bound, or what was given up is not told."""

@@ -20,7 +20,7 @@ from ...failures import BrokerCrash, Crash, Fault, Verdict, check_faults
 from ...kernel import Simulation, times
 from ...services import Context, Service, Source, load
 from ..base import Scenario
-from .species import Species
+from .record import Species
 
 SHOP, WAREHOUSE, PLACED = "shop", "warehouse", "order.placed"
 TOPOLOGY = Topology(name="orders", publishes={SHOP: (PLACED,)}, consumes={WAREHOUSE: (PLACED,)})

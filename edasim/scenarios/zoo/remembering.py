@@ -18,7 +18,7 @@ from ...failures import Crash, DuplicateMessages, Fault, Verdict, check_faults
 from ...kernel import Simulation
 from ...services import Context, Service, Source, load
 from ..base import Scenario
-from .species import Species
+from .record import Species
 
 SHOP, PAYMENT, PLACED = "shop", "payment", "order.placed"
 TOPOLOGY = Topology(name="orders", publishes={SHOP: (PLACED,)}, consumes={PAYMENT: (PLACED,)})

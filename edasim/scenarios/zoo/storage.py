@@ -20,7 +20,7 @@ from ...services import Context, Service, Source, load
 from ...services.source import Occasion
 from ..base import Scenario
 from .acknowledging import SHIPPED, WAREHOUSE, Shipping
-from .species import Species
+from .record import Species
 
 WEB, MAIL, AUDIT, ASKED, OPENED = "web", "mail", "audit", "mail.asked", "link.opened"
 TOPOLOGY = Topology(name="mails", publishes={WEB: (ASKED,)}, consumes={AUDIT: (ASKED,)})

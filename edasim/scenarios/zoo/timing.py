@@ -20,7 +20,7 @@ from ...services import Context, Service, Source, load
 from ...services.source import Occasion
 from ..base import Scenario
 from ..standby_ledger import LEDGER, StandbyLedger, Store
-from .species import Species
+from .record import Species
 
 SHOP, ORDERS, BANK, CHECKOUT = "shop", "orders", "bank", "checkout"
 

@@ -21,7 +21,7 @@ from ...services import Acknowledge, Context, Service, Source, load
 from ...services.handling import Publishing
 from ...services.source import Occasion
 from ..base import Scenario
-from .species import Species
+from .record import Species
 
 WEB, ORDERS, RELAY, SHIPPING = "web", "orders", "relay", "shipping"
 ASKED, PLACED, ROW = "order.asked", "order.placed", "outbox.row"

@@ -9,6 +9,7 @@ In the run log an attempt is a row of the lane of the server (destination) and t
 instance that worked on it, or the protection that refused it ("circuit breaker", "rate limiter"). A request is one row
 of the lane (client, "requests") with the consumer "answered", "degraded" or "given up". Changes of state are facts.
 A source may publish requests (`Source(to=client)`), and a generator handler may wait for one (`yield client.call()`).
+What one request set going, through all clients and servers, is read off a run by `chain_of`.
 
 Left out: connections and their cost, payloads, streaming answers.
 """

@@ -20,19 +20,23 @@ class Request:
     """What is wanted once. `ok` is None until it is settled; `fallback` is what a degraded answer comes from.
 
     `attempts` counts those that were begun, `on_its_way` those of which something may still be heard, `waited_s` is the
-    wait before the latest retry. `copies` are the attempts of a client that hedges.
+    wait before the latest retry. `key` is the one that its caller gave it. `copies` are the attempts of a client that
+    hedges.
     """
 
     __slots__ = (
-        *("asked_s", "attempts", "copies", "deadline_s", "fallback", "message"),
+        *("asked_s", "attempts", "copies", "deadline_s", "fallback", "key", "message"),
         *("ok", "on_its_way", "settle", "waited_s"),
     )
 
-    def __init__(self, message: Message, asked_s: float, deadline_s: float, settle: Settle | None) -> None:
+    def __init__(
+        self, message: Message, asked_s: float, deadline_s: float, settle: Settle | None, key: str | None
+    ) -> None:
         self.message = message
         self.asked_s = asked_s
         self.deadline_s = deadline_s
         self.settle = settle
+        self.key = key
         self.attempts = self.on_its_way = 0
         self.waited_s: float | None = None
         self.ok: bool | None = None

@@ -51,5 +51,5 @@ class Fallbacks:
         if request.ok is None:
             request.fallback = fallback
             self.answers.answered(fallback)
-            self.client.settle(now_s, request, self.client.degraded, DONE)
+            self.client.settle(now_s, request, self.client.rows.degraded, DONE)
         return None

@@ -8,6 +8,7 @@ preemption.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from heapq import heappush
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from .server import Server
 
 
+Receive = Callable[[float, Attempt], "Record | None"]
+Begin = Callable[[float, Attempt], Record]
+End = Callable[[float, Attempt, bool], "Record | None"]
+
+ERROR, OVERLOADED, UNREACHABLE = Failure.ERROR, Failure.OVERLOADED, Failure.UNREACHABLE
+
+
 class Instance:
     """One process of a server. It is a node of the simulation: it can crash, restart and be slow."""
 
@@ -36,34 +44,20 @@ class Instance:
         """Faults do not bring it back before this instant; `restart` does."""
         self.queue: deque[Attempt] = deque()
         self.at_work: dict[Attempt, None] = {}
-        self._records, self._ids = server.sim.env.records, server.sim.env.ids
-        self._times, self._errors = numbers_of(server.draw), numbers_of(server.draw_error)
-        self._takes_oldest = not (server.newest_first or server.sheds_late or server.drops_stale)
+        self._records = server.sim.env.records
         shedding = server.shedding
         self.shedding = shedding if isinstance(shedding, ByPriority) else None
         self.codel = shedding.start() if isinstance(shedding, CoDel) else None
         self.delays = shedding.start(float(server.sim.env.now)) if isinstance(shedding, ControlledDelay) else None
+        self.sheds_early = self.shedding is not None or self.delays is not None
+        self.receive, self.begin = self._receiving()
+        self.worked, self.end = self._working()
         self.sim.nodes[name] = self
 
     @property
     def service(self) -> Server:
         """The server that it belongs to, as a node belongs to a service."""
         return self.server
-
-    def receive(self, now_s: float, attempt: Attempt) -> Record | None:
-        """A call arrives: it is begun, waits, or is refused. Returns the record that follows, if any."""
-        if not self.up:
-            return self.refuse(now_s, attempt, Failure.UNREACHABLE)
-        if self.shedding is not None and not self.shedding.allow(attempt.callee.client.priority, self.used_ratio):
-            return self.refuse(now_s, attempt, Failure.OVERLOADED)
-        if len(self.at_work) < self.server.workers:
-            if self.delays is not None:
-                self.delays.overloaded(now_s, 0)
-            return self._begin(now_s, attempt)
-        if self.server.room is not None and len(self.queue) >= self.server.room:
-            return self.refuse(now_s, attempt, Failure.OVERLOADED)
-        self.queue.append(attempt)
-        return None
 
     @property
     def used_ratio(self) -> float:
@@ -76,50 +70,85 @@ class Instance:
         """Whether it answers a health check well; a deep one asks for each server behind it, too."""
         return self.up and not (deep and not all(client.server.answers for client in self.server.calls))
 
-    def _begin(self, now_s: float, attempt: Attempt) -> Record:
-        """A worker takes it; the record of the end of the work."""
-        attempt.started_s = now_s
-        self.at_work[attempt] = None
-        return (now_s + next(self._times) * self.slow_factor, NORMAL, next(self._ids), self._worked, attempt)
+    def _receiving(self) -> tuple[Receive, Begin]:
+        """How a call is received (begun, left waiting, or refused), and how a worker begins it; the hot path."""
+        instance, server, ids, times = self, self.server, self.sim.env.ids, numbers_of(self.server.draw)
+        at_work, queue = self.at_work, self.queue
 
-    def _worked(self, now_s: float, attempt: Attempt) -> Record | None:
-        if attempt not in self.at_work:
-            return None
-        server = self.server
-        ok = server.error_ratio == 0.0 or next(self._errors) >= server.error_ratio
-        if ok and server.calls and (server.calls_ratio == 1.0 or server.draw_calls() < server.calls_ratio):
-            self._ask(now_s, attempt, 0)
-            return None
-        return self._end(now_s, attempt, ok)
+        def begin(now_s: float, attempt: Attempt) -> Record:
+            attempt.started_s = now_s
+            at_work[attempt] = None
+            return (now_s + next(times) * instance.slow_factor, NORMAL, next(ids), instance.worked, attempt)
 
-    def _end(self, now_s: float, attempt: Attempt, ok: bool) -> Record | None:
-        """The worker is free for the next call, and the answer goes back."""
-        del self.at_work[attempt]
-        following = self._take_next(now_s) if self.queue else None
-        if not attempt.waited_for:
-            attempt.callee.add(now_s, attempt, EXPIRED)
+        def receive(now_s: float, attempt: Attempt) -> Record | None:
+            if not instance.up:
+                return instance.refuse(now_s, attempt, UNREACHABLE)
+            if instance.sheds_early and instance.sheds(now_s, attempt):
+                return instance.refuse(now_s, attempt, OVERLOADED)
+            if len(at_work) < server.workers:  # as in `begin`, without a call
+                attempt.started_s = now_s
+                at_work[attempt] = None
+                return (now_s + next(times) * instance.slow_factor, NORMAL, next(ids), instance.worked, attempt)
+            if server.room is not None and len(queue) >= server.room:
+                return instance.refuse(now_s, attempt, OVERLOADED)
+            queue.append(attempt)
+            return None
+
+        return receive, begin
+
+    def _working(self) -> tuple[Receive, End]:
+        """What a worker does when its time is over, and how it ends the work and begins the next; the hot path."""
+        instance, server, begin, errors = self, self.server, self.begin, numbers_of(self.server.draw_error)
+        at_work, queue, records = self.at_work, self.queue, self._records
+        takes_oldest = not (server.newest_first or server.sheds_late or server.drops_stale)
+
+        def worked(now_s: float, attempt: Attempt) -> Record | None:
+            if attempt not in at_work:
+                return None
+            ok = server.error_ratio == 0.0 or next(errors) >= server.error_ratio
+            if ok and server.calls and (server.calls_ratio == 1.0 or server.draw_calls() < server.calls_ratio):
+                instance.ask(now_s, attempt, 0)
+                return None
+            return end(now_s, attempt, ok)
+
+        def end(now_s: float, attempt: Attempt, ok: bool) -> Record | None:
+            del at_work[attempt]
+            following = None
+            if queue:
+                following = begin(now_s, queue.popleft()) if takes_oldest else instance.take_next(now_s)
+            callee = attempt.callee
+            if not attempt.waited_for:
+                callee.add(now_s, attempt, EXPIRED)
+                return following
+            callee.add(now_s, attempt, DONE if ok else FAILED)
+            follower = callee.client.reply(now_s, attempt, None if ok else ERROR)
+            if following is None:
+                return follower
+            if follower is not None:
+                heappush(records, follower)
             return following
-        attempt.callee.add(now_s, attempt, DONE if ok else FAILED)
-        record = attempt.callee.client.reply(now_s, attempt, None if ok else Failure.ERROR)
-        if following is None:
-            return record
-        if record is not None:
-            heappush(self._records, record)
-        return following
 
-    def _take_next(self, now_s: float) -> Record | None:
+        return worked, end
+
+    def sheds(self, now_s: float, attempt: Attempt) -> bool:
+        """Whether a call is turned away on arrival; a controlled delay hears of an empty queue."""
+        if self.shedding is not None:
+            return not self.shedding.allow(attempt.callee.client.priority, self.used_ratio)
+        if self.delays is not None and len(self.at_work) < self.server.workers:
+            self.delays.overloaded(now_s, 0)
+        return False
+
+    def take_next(self, now_s: float) -> Record | None:
         """Begins the next of those that wait; stale ones are passed over if the server drops them."""
         server, queue = self.server, self.queue
-        if self._takes_oldest:
-            return self._begin(now_s, queue.popleft())
         while queue:
             waiting = queue.pop() if server.newest_first or self._prefers_newest(now_s) else queue.popleft()
             if server.sheds_late and self._too_late(now_s, waiting):
-                heappush(self._records, (now_s, NORMAL, next(self._ids), self._shed, waiting))
+                heappush(self._records, (now_s, NORMAL, self.sim.env.next_id(), self._shed, waiting))
             elif server.drops_stale and not (waiting.waited_for and now_s < waiting.request.deadline_s):
                 waiting.callee.add(now_s, waiting, EXPIRED)
             else:
-                return self._begin(now_s, waiting)
+                return self.begin(now_s, waiting)
         return None
 
     def _prefers_newest(self, now_s: float) -> bool:
@@ -134,9 +163,9 @@ class Instance:
 
     def _shed(self, now_s: float, waiting: Attempt) -> Record | None:
         """Tells the caller, at the same instant, but after a worker has taken the next call."""
-        return self.refuse(now_s, waiting, Failure.OVERLOADED)
+        return self.refuse(now_s, waiting, OVERLOADED)
 
-    def _ask(self, now_s: float, attempt: Attempt, place: int) -> None:
+    def ask(self, now_s: float, attempt: Attempt, place: int) -> None:
         """The worker calls the next server, and waits; after the last it answers."""
         number, request = self.server.next_number(), attempt.request
         message = (number, request.message[1], now_s, now_s, 1, None)
@@ -145,11 +174,13 @@ class Instance:
             if attempt not in self.at_work:
                 return
             if asked.ok and place + 1 < len(self.server.calls):
-                self._ask(at_s, attempt, place + 1)
-            elif (following := self._end(at_s, attempt, bool(asked.ok))) is not None:
+                self.ask(at_s, attempt, place + 1)
+            elif (following := self.end(at_s, attempt, bool(asked.ok))) is not None:
                 heappush(self._records, following)
 
-        self.server.calls[place].begin(now_s, message, settled, request.deadline_s)
+        behind = self.server.calls[place]
+        key = attempt.callee.client.key_of(request) if behind.needs_key else None
+        behind.begin(now_s, message, settled, request.deadline_s, key)
 
     def refuse(self, now_s: float, attempt: Attempt, why: Failure) -> Record | None:
         """Answers at once that it cannot."""
@@ -169,7 +200,7 @@ class Instance:
         self.at_work.clear()
         self.queue.clear()
         for attempt in lost:
-            record = attempt.callee.client.reply(now_s, attempt, Failure.UNREACHABLE)
+            record = attempt.callee.client.reply(now_s, attempt, UNREACHABLE)
             if record is not None:
                 heappush(self._records, record)
 

@@ -7,8 +7,8 @@ from heapq import heappush
 from typing import TYPE_CHECKING
 
 from ...kernel.plane import NORMAL, Record
-from ...kernel.runlog import EXPIRED
 from .attempts import Request
+from .way import NOT_PERMITTED
 
 if TYPE_CHECKING:
     from .client import Client
@@ -51,7 +51,7 @@ class Line:
             elif self._line[0].request.ok is not None:
                 first = self._line.popleft()
                 self._leave(now_s, first)
-                client.unsent(now_s, first.request, first.nth, client.full, EXPIRED)
+                client.expired(now_s, first.request, first.nth, client.rows.full)
             elif client.concurrency.active >= client.concurrency.limit:
                 break
             else:
@@ -67,7 +67,7 @@ class Line:
     def _too_long(self, now_s: float, waiting: Waiting) -> Record | None:
         if waiting.there:
             self._leave(now_s, waiting)
-            return self.client.refused(now_s, waiting.request, waiting.nth, self.client.full)
+            return self.client.failed(now_s, waiting.request, NOT_PERMITTED, self.client.rows.full, waiting.nth)
         return None
 
     def _leave(self, now_s: float, waiting: Waiting) -> None:

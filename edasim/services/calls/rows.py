@@ -6,101 +6,171 @@ what was done at its first attempt. Left out: when which row is due; clients and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...kernel.runlog import DONE, FAILED, NEVER, Brief, RunLog, pack_row
+from ...kernel.runlog import DONE, FAILED, NEVER, RunLog, pack_row
 
 if TYPE_CHECKING:
     from .attempts import Attempt, Request
     from .client import Client
     from .instance import Instance
 
-UNKNOWN = -1
-"""The endpoint of a consumer that the log does not know of yet."""
+Refuse = Callable[[float, "Request", int, int], None]
+Settle = Callable[[float, "Request", int], None]
+End = Callable[[float, "Attempt", int], None]
 
 
 class Consumer:
-    """What rows of one lane are about. The log hears of its name with the first of them, or by `register`."""
+    """What rows of one lane are about; the log hears of its name with the first of them, or by `register`.
 
-    __slots__ = ("_append", "_brief", "_endpoint", "_lane", "_log", "name")
+    Each kind has an `add`, on the hot path: a closure over local names that `register` puts in its place.
+    """
+
+    __slots__ = ("endpoint", "lane", "log", "name")
 
     def __init__(self, log: RunLog, lane: int, name: str) -> None:
-        self.name = name
-        self._log, self._lane, self._append = log, lane, log.append
-        self._endpoint = UNKNOWN
-        self._brief: Brief | None = None
+        self.log, self.lane, self.name = log, lane, name
 
-    def register(self) -> int:
-        """Makes its name known to the log; the index that it has there."""
-        self._endpoint = self._log.endpoint(self._lane, self.name)
-        self._brief = self._log.brief(self._endpoint)
-        return self._endpoint
+    def register(self) -> None:
+        """Makes its name known to the log."""
+        self.endpoint = self.log.endpoint(self.lane, self.name)
 
 
 class Refusals(Consumer):
-    """A client's attempts that were never sent; `name` is the protection that refused them."""
+    """A client's attempts that were never sent; `name` is the protection that refused them.
 
-    __slots__ = ()
+    `add(now_s, request, nth, outcome)`: an attempt ends here and now.
+    """
 
-    def add(self, now_s: float, request: Request, nth: int, outcome: int = FAILED) -> None:
-        """An attempt ends here and now."""
-        endpoint = self._endpoint
-        if endpoint == UNKNOWN:
-            endpoint = self.register()
-        if self._brief is not None and outcome == FAILED:
-            self._brief.refused += 1
-            return
-        number, root, published_s, _, _, _ = request.message
-        self._append(pack_row(number, root, published_s, now_s, NEVER, NEVER, now_s, endpoint, nth, outcome))
+    __slots__ = ("add",)
+    add: Refuse
+
+    def __init__(self, log: RunLog, lane: int, name: str) -> None:
+        super().__init__(log, lane, name)
+        self.add = self._first
+
+    def _first(self, now_s: float, request: Request, nth: int, outcome: int) -> None:
+        self.register()
+        append, endpoint, brief = self.log.append, self.endpoint, self.log.brief(self.endpoint)
+
+        def add(now_s: float, request: Request, nth: int, outcome: int) -> None:
+            number, root, published_s, _, _, _ = request.message
+            append(pack_row(number, root, published_s, now_s, NEVER, NEVER, now_s, endpoint, nth, outcome))
+
+        def count(now_s: float, request: Request, nth: int, outcome: int) -> None:
+            if outcome == FAILED and brief is not None:
+                brief.refused += 1
+            else:
+                add(now_s, request, nth, outcome)
+
+        self.add = add if brief is None else count
+        self.add(now_s, request, nth, outcome)
 
 
 class Requests(Consumer):
-    """A client's requests that end in one way, of which `name` is the word."""
+    """A client's requests that end in one way, of which `name` is the word.
 
-    __slots__ = ()
+    `add(now_s, request, outcome)`: a request ends now.
+    """
 
-    def add(self, now_s: float, request: Request, outcome: int) -> None:
-        """A request ends now."""
-        if self._endpoint == UNKNOWN:
-            self.register()
-        brief, asked_s = self._brief, request.asked_s
-        if brief is not None and outcome == DONE and request.attempts == 1 and asked_s == request.message[2]:
-            brief.waits_s.append(0.0)
-            brief.services_s.append(now_s - asked_s)
-        else:
-            self._append(self.row(now_s, request, outcome))
+    __slots__ = ("add",)
+    add: Settle
+
+    def __init__(self, log: RunLog, lane: int, name: str) -> None:
+        super().__init__(log, lane, name)
+        self.add = self._first
+
+    def _first(self, now_s: float, request: Request, outcome: int) -> None:
+        self.register()
+        append, endpoint, brief = self.log.append, self.endpoint, self.log.brief(self.endpoint)
+
+        def add(now_s: float, request: Request, outcome: int) -> None:
+            number, root, published_s, _, _, _ = request.message
+            asked_s, tries = request.asked_s, request.attempts
+            append(pack_row(number, root, published_s, asked_s, asked_s, asked_s, now_s, endpoint, tries, outcome))
+
+        def count(now_s: float, request: Request, outcome: int) -> None:
+            asked_s = request.asked_s
+            at_once = outcome == DONE and request.attempts == 1 and asked_s == request.message[2]
+            if at_once and brief is not None:
+                brief.waits_s.append(0.0)
+                brief.services_s.append(now_s - asked_s)
+            else:
+                add(now_s, request, outcome)
+
+        self.add = add if brief is None else count
+        self.add(now_s, request, outcome)
 
     def row(self, finished_s: float, request: Request, outcome: int) -> bytes:
-        """The row of a request; it waits for nothing, so all that passes is service time."""
+        """The row of a request that is open; it waits for nothing, so all that passes is service time."""
         number, root, published_s, _, _, _ = request.message
-        asked_s, attempts, endpoint = request.asked_s, request.attempts, self._endpoint
-        return pack_row(number, root, published_s, asked_s, asked_s, asked_s, finished_s, endpoint, attempts, outcome)
+        asked_s = request.asked_s
+        return pack_row(
+            number, root, published_s, asked_s, asked_s, asked_s, finished_s, self.endpoint, request.attempts, outcome
+        )
 
 
 class Callee(Consumer):
-    """One instance as one client sees it: what the client's attempts there came to."""
+    """One instance as one client sees it: what the client's attempts there came to.
 
-    __slots__ = ("client", "instance")
+    `add(now_s, attempt, outcome)`: an attempt ends now, whether it was begun or not.
+    """
+
+    __slots__ = ("add", "client", "instance")
+    add: End
 
     def __init__(self, client: Client, instance: Instance, lane: int) -> None:
         super().__init__(client.sim.log, lane, instance.name)
         self.client, self.instance = client, instance
         self.register()
+        append, endpoint, brief = self.log.append, self.endpoint, self.log.brief(self.endpoint)
 
-    def add(self, now_s: float, attempt: Attempt, outcome: int) -> None:
-        """An attempt ends now, whether it was begun or not."""
-        brief, sent_s = self._brief, attempt.sent_s
-        if brief is not None and outcome == DONE and attempt.nth == 1 and sent_s == attempt.request.message[2]:
-            started_s = attempt.started_s
-            brief.waits_s.append(started_s - sent_s)
-            brief.services_s.append(now_s - started_s)
-        else:
-            self._append(self.row(now_s, attempt, outcome))
+        def add(now_s: float, attempt: Attempt, outcome: int) -> None:
+            number, root, published_s, _, _, _ = attempt.request.message
+            sent_s, started_s, nth = attempt.sent_s, attempt.started_s, attempt.nth
+            append(pack_row(number, root, published_s, sent_s, sent_s, started_s, now_s, endpoint, nth, outcome))
+
+        def count(now_s: float, attempt: Attempt, outcome: int) -> None:
+            sent_s, started_s = attempt.sent_s, attempt.started_s
+            at_once = outcome == DONE and attempt.nth == 1 and sent_s == attempt.request.message[2]
+            if at_once and brief is not None:
+                brief.waits_s.append(started_s - sent_s)
+                brief.services_s.append(now_s - started_s)
+            else:
+                add(now_s, attempt, outcome)
+
+        self.add = add if brief is None else count
 
     def row(self, finished_s: float, attempt: Attempt, outcome: int) -> bytes:
-        """The row of an attempt, which arrives when it is sent."""
+        """The row of an attempt that is open; it arrives when it is sent."""
         number, root, published_s, _, _, _ = attempt.request.message
-        sent_s, started_s, endpoint = attempt.sent_s, attempt.started_s, self._endpoint
+        sent_s = attempt.sent_s
         return pack_row(
-            number, root, published_s, sent_s, sent_s, started_s, finished_s, endpoint, attempt.nth, outcome
+            number,
+            root,
+            published_s,
+            sent_s,
+            sent_s,
+            attempt.started_s,
+            finished_s,
+            self.endpoint,
+            attempt.nth,
+            outcome,
         )
+
+
+class Rows:
+    """All that a client writes: on its attempts at each instance, on those that it refuses, on its requests."""
+
+    __slots__ = (*("answered", "broken", "callees", "degraded", "full", "given_up", "limited", "nobody", "unsettled"),)
+
+    def __init__(self, client: Client) -> None:
+        log, server = client.sim.log, client.server
+        lane, requests = log.lane("calls", server.name, client.name), log.lane("calls", client.name, "requests")
+        log.add_slots(lane, server.name, server.workers * len(server.instances))
+        self.callees = {name: Callee(client, instance, lane) for name, instance in server.instances.items()}
+        self.limited, self.broken = Refusals(log, lane, "rate limiter"), Refusals(log, lane, "circuit breaker")
+        self.full, self.nobody = Refusals(log, lane, "concurrency limit"), Refusals(log, lane, "no endpoint")
+        self.answered, self.given_up = Requests(log, requests, "answered"), Requests(log, requests, "given up")
+        self.degraded, self.unsettled = Requests(log, requests, "degraded"), Requests(log, requests, "")

@@ -154,8 +154,15 @@ class Species:
         return scenario.but(faults=self.schedule(seed, faults)).run(seed=seed, until_s=self.until_s)
 
     def hunt(self, seed: int = 0, seeds: int | None = None) -> Hunt | None:
-        """Seed after seed from `seed` on until the oracle finds the mutant; None if it does not within `seeds`."""
-        for tries in range(1, (seeds or self.seeds) + 1):
+        """Seed after seed from `seed` on until the oracle finds the mutant; None if it does not within `seeds`.
+
+        >>> from edasim.scenarios import zoo
+        >>> hunt = zoo.species("acknowledges first").hunt()
+        >>> hunt.tries, hunt.finding.verdict.value
+        (1, 'lost')
+        """
+        most = self.seeds if seeds is None else checks.check_whole(1)("seeds", seeds)
+        for tries in range(1, most + 1):
             run = self.run(seed + tries - 1)
             found = self.broken(run)
             if found:
