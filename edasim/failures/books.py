@@ -178,6 +178,15 @@ class Books:
         """The rows of one message, in order of lane and attempt."""
         return self.timelines.rows_of(number)
 
+    def ways_of(self, facts: Sequence[Fact]) -> tuple[tuple[int, str | None], ...]:
+        """The messages in whose handling these facts were appended, each with the service that handled it."""
+        found: dict[tuple[int, str | None], None] = {}
+        for fact in facts:
+            number = self.number_of.get(str(fact.detail.get("event_id")))
+            if number is not None:
+                found[number, fact.subject if fact.subject in self.services else None] = None
+        return tuple(found)
+
     def explain(
         self,
         numbers: Sequence[int],

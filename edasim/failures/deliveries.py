@@ -184,7 +184,9 @@ class _Telling:
                 key=key,
                 at_s=fact.time_s,
                 event_ids=(),
-                explain=self.books.explain([], self.promise.to, facts[:2], fact.time_s),
+                explain=self.books.explain(
+                    [], self.promise.to, facts[:1], fact.time_s, also=self.books.ways_of(facts[:1])
+                ),
             )
 
     def _never(self, how: str) -> str:

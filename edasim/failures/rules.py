@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -148,7 +148,7 @@ class Eventually:
         parts = [part for part in (begin, answer) if part is not None]
         facts = [part.fact for part in parts if part.fact is not None]
         numbers = [part.number for part in parts if part.number is not None]
-        also = ways_of(books, facts)
+        also = books.ways_of(facts)
         name = "" if begin.key is None else f" of {self.by or 'trace'} {begin.key}"
         end = f"{self.what}{name} never came" if answer is None else ""
         first = next(iter([*numbers, *(number for number, _ in also)]), None)
@@ -228,7 +228,7 @@ class Conserved:
     def _finding(self, books: Books, what: str, key: Any, at_s: float, facts: list[Fact]) -> Finding:
         shown = facts if len(facts) <= 6 else [*facts[:3], *facts[-3:]]
         known = [str(fact.detail["event_id"]) for fact in shown if "event_id" in fact.detail]
-        also = () if self.by is None else ways_of(books, shown)
+        also = () if self.by is None else books.ways_of(shown)
         explain = books.explain([], None, shown, books.run.ended_s, what, also)
         return Finding(
             Verdict.VIOLATED,
@@ -300,16 +300,6 @@ def instants(books: Books, name: str, by: str | None) -> list[Instant]:
 def as_row(fact: Fact) -> Any:
     """A fact with its particulars as attributes."""
     return SimpleNamespace(**{**fact.detail, "time_s": fact.time_s, "kind": fact.kind, "subject": fact.subject})
-
-
-def ways_of(books: Books, facts: Sequence[Fact]) -> tuple[tuple[int, str | None], ...]:
-    """The messages in whose handling these facts were appended, each with the service that handled it."""
-    found: dict[tuple[int, str | None], None] = {}
-    for fact in facts:
-        number = books.number_of.get(str(fact.detail.get("event_id")))
-        if number is not None:
-            found[number, fact.subject if fact.subject in books.services else None] = None
-    return tuple(found)
 
 
 def about_fact(books: Books, verdict: Verdict, promise: str, words: str, fact: Fact) -> Finding:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..errors import UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from ..failures import Fault, Findings, Outcome, check, crash_points, require_possible
 from ..failures.steps import note_steps
 from ..kernel import Simulation
@@ -54,6 +54,9 @@ AFTER_ALL = {
     Outcome.VIOLATED: "Nobody crashed for good. Who went on as if no time had passed?",
 }
 """What to look for in the picture when the prediction was wrong."""
+
+MOST_CELLS = 250
+"""A larger matrix takes long, and nobody reads it."""
 
 Tell = Callable[[int, int], object]
 """Is told how much is done, and of how much."""
@@ -182,6 +185,9 @@ class ResilienceLab:
 
         def one_by_one(act: Callable[[Any], Any], tasks: Iterable[Any]) -> list[Any]:
             todo, done = list(tasks), []
+            if len(todo) > MOST_CELLS:
+                problem = f"this story has too many steps for a matrix: {len(todo)} cells"
+                raise ConfigurationError(problem, field="system", remedy="choose a system with a shorter story")
             for task in todo:
                 ticket.check()
                 done.append(act(task))

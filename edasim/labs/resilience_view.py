@@ -9,6 +9,7 @@ phones.
 from __future__ import annotations
 
 import enum
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ class ResilienceBox(widgets.VBox):  # type: ignore[misc]
         self.score: list[bool] = []
         self.pinned: Model | None = None
         self.shown: Model | None = None
-        self._quiet = False
+        self._following: int | None = None
         self.runner = runner.LatestRunner(self._compute, self._show, computing=self._announce, start=start)
         super().__init__([widgets.HTML(STYLE + heading(lab.title)), self._controls(), self.status, self.picture,
                           self.below])  # fmt: skip
@@ -116,17 +117,17 @@ class ResilienceBox(widgets.VBox):  # type: ignore[misc]
         return box
 
     def _moved(self, name: str) -> None:
-        """One control has changed; others may have to follow, and then only one picture is asked for."""
-        if self._quiet:
+        """One control has changed; others may have to follow (in this thread), and only one picture is asked for."""
+        if self._following == threading.get_ident():
             return
-        self._quiet = True
+        self._following = threading.get_ident()
         try:
             if name == "system":
                 self._offer_what_it_has()
             if name in CHOICES:
                 self.fields["guess"].value = PREDICT
         finally:
-            self._quiet = False
+            self._following = None
         self._ask(More.NOTHING)
 
     def _offer_what_it_has(self) -> None:

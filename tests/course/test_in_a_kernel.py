@@ -37,7 +37,7 @@ def shown(kernel, code):
             told.append(message["content"]["data"])
         assert message["msg_type"] not in ("stream", "error"), message["content"]
 
-    reply = kernel.execute_interactive(code, output_hook=hear, timeout=60)
+    reply = kernel.execute_interactive(code, output_hook=hear, timeout=120)
     assert reply["content"]["status"] == "ok", reply["content"]
     return told
 

@@ -49,6 +49,13 @@ def messages(kernel, until, within_s=60.0):
     raise AssertionError(f"waited in vain; {len(seen)} messages came")
 
 
+def values(comm, published):
+    """The values that a widget is given in these messages."""
+    told = [message["content"] for message in published if message["msg_type"] == "comm_msg"]
+    states = [content["data"].get("state", {}) for content in told if content["comm_id"] == comm]
+    return [state["value"] for state in states if "value" in state]
+
+
 def test_a_bar_appears_and_an_interrupt_keeps_what_is_done(kernel):
     manager, client = kernel
     asked = client.execute(CELL)
@@ -61,9 +68,10 @@ def test_a_bar_appears_and_an_interrupt_keeps_what_is_done(kernel):
     }
     comms = {state["_model_name"]: comm for comm, state in states.items()}
     assert "interrupt-kernel" in states[comms["HTMLModel"]]["value"]
-    time.sleep(0.5)
+    after = messages(client, lambda message: values(comms["IntProgressModel"], [message]))
+    after += messages(client, lambda message: values(comms["IntProgressModel"], [message]))
     manager.interrupt_kernel()
-    after = messages(
+    after += messages(
         client,
         lambda message: (
             message["content"].get("execution_state") == "idle" and message["parent_header"].get("msg_id") == asked
@@ -72,13 +80,8 @@ def test_a_bar_appears_and_an_interrupt_keeps_what_is_done(kernel):
     printed = "".join(message["content"]["text"] for message in after if message["msg_type"] == "stream")
     assert printed == "True True\n"
     assert [message for message in after if message["msg_type"] == "error"] == []
-    updates = [
-        (message["content"]["comm_id"], message["content"]["data"].get("state", {}))
-        for message in after
-        if message["msg_type"] == "comm_msg"
-    ]
-    bars = [state["value"] for comm, state in updates if comm == comms["IntProgressModel"] and "value" in state]
+    bars = values(comms["IntProgressModel"], after)
     assert bars == sorted(bars)
     assert len(bars) > 1
-    sentences = [state["value"] for comm, state in updates if comm == comms["LabelModel"] and "value" in state]
+    sentences = values(comms["LabelModel"], after)
     assert sentences[-1].endswith("of 100000 runs")

@@ -47,6 +47,16 @@ class TestBackoff:
         backoff = Backoff(first_wait_s=0.1, jitter=jitter)
         assert [backoff.wait_s(3, draw) for draw in (0.0, 0.5, 0.75)] == pytest.approx(waits_s, rel=1e-15)
 
+    @pytest.mark.parametrize("jitter", ["none", "full", "equal", "decorrelated", "around"])
+    def test_at_work_in_a_client_it_waits_as_the_policy_says(self, jitter):
+        retry = Retry(attempts=40, backoff=Backoff(first_wait_s=0.1, cap_s=3.0, jitter=jitter))
+        draws = [0.37 * failed % 1.0 for failed in range(1, 42)]
+        at_work = retry.start(iter(draws))
+        for failed, draw in enumerate(draws, start=1):
+            asked = (failed, Failure.INVALID if failed == 7 else Failure.ERROR)
+            left_s = 0.01 if failed == 9 else math.inf
+            assert at_work.wait_s(*asked, 0.3, left_s) == retry.wait_s(*asked, draw, 0.3, left_s)
+
     def test_decorrelated_jitter_looks_at_the_wait_before(self):
         backoff = Backoff(first_wait_s=0.1, cap_s=1.0, jitter="decorrelated")
         assert backoff.wait_s(1, draw=0.5) == pytest.approx(0.2)

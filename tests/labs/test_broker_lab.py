@@ -99,6 +99,6 @@ def test_every_extreme_is_drawn_and_told_in_numbers_for_people(ends):
 def test_the_widget_follows_its_controls():
     box = labs.broker()
     box.fields["broker"].value = "JetStream"
-    assert box.wait(30)
+    assert box.wait(60)
     assert "JetStream, 4 consumers holding up to 20 each" in box.picture.value
     assert re.search(r"The first came back after (?:28|29)\.\d s", box.picture.value)

@@ -43,7 +43,7 @@ def printed(kernel, code):
         if message["msg_type"] == "stream":
             told.append(message["content"]["text"])
 
-    reply = kernel.execute_interactive(code, output_hook=hear, timeout=60)
+    reply = kernel.execute_interactive(code, output_hook=hear, timeout=120)
     assert reply["content"]["status"] == "ok", reply["content"]
     return "".join(told)
 
@@ -78,7 +78,7 @@ def test_a_burst_of_slider_messages_ends_with_the_last_picture(kernel):
         move(kernel, slider, value)
     move(kernel, slider, 48)
     expected = json.loads(printed(kernel, "import json; print(json.dumps(TinyLab().lab.draw(arrivals_per_s=48).alt))"))
-    shown = printed(kernel, "assert box.wait(20); print(box.picture.value)")
+    shown = printed(kernel, "assert box.wait(60); print(box.picture.value)")
     assert expected in shown
     assert 'data-state="ready"' in shown
 

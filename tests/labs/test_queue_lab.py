@@ -103,10 +103,10 @@ class TestPicture:
 def test_the_widget_follows_its_sliders():
     box = labs.queue()
     box.fields["arrivals_per_s"].value = 47.5
-    assert box.wait(30)
+    assert box.wait(60)
     assert "theory says 380 ms" in box.picture.value
     box.ten_seeds.click()
-    assert box.wait(30)
+    assert box.wait(60)
     assert "10 repeats of mean wait: mean" in box.spread.value
     assert "10 repeats of 95th percentile of waits: mean" in box.spread.value
 

@@ -110,6 +110,10 @@ class TestPictures:
             taken_s.append(time.process_time() - begin_s)
         assert min(taken_s) < 0.15
 
+    def test_a_story_that_is_too_long_for_a_matrix_says_so(self):
+        with pytest.raises(ConfigurationError, match="too many steps for a matrix"):
+            labs.resilience.draw_matrix(system="zoo: queue without an end")
+
     def test_what_a_system_does_not_have_is_refused_by_its_name(self):
         with pytest.raises(ConfigurationError, match="protection is 'outbox'"):
             labs.resilience.draw(protection="outbox")

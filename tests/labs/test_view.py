@@ -58,7 +58,7 @@ class TestMoving:
         box = tiny.lab()
         before = box.picture.value
         box.fields["arrivals_per_s"].value = 45
-        assert box.wait(10)
+        assert box.wait(60)
         assert box.picture.value != before
         assert state(box) == ("1", "ready")
         assert tiny.lab.draw(arrivals_per_s=45).to_html() in box.picture.value
@@ -66,18 +66,18 @@ class TestMoving:
     def test_another_seed_is_another_run(self, tiny):
         box = tiny.lab()
         box.seed.value = 9
-        assert box.wait(10)
+        assert box.wait(60)
         assert tiny.lab.draw(seed=9).to_html() in box.picture.value
 
     def test_of_a_burst_of_a_hundred_moves_few_are_computed_and_the_last_is_shown(self, tiny):
         box = tiny.lab()
         gate = threading.Event()
-        tiny.before = lambda values, seed: gate.wait(10)
+        tiny.before = lambda values, seed: gate.wait(60)
         box.fields["arrivals_per_s"].value = 10
         for move in range(100):
             box.fields["arrivals_per_s"].value = 11 + move % 38
         gate.set()
-        assert box.wait(10)
+        assert box.wait(60)
         assert len(tiny.simulated) <= 3
         assert state(box) == ("101", "ready")
         assert tiny.lab.draw(arrivals_per_s=11 + 99 % 38).to_html() in box.picture.value
@@ -94,7 +94,7 @@ class TestMoving:
             thread.start()
         for thread in threads:
             thread.join()
-        assert box.wait(20)
+        assert box.wait(60)
         shown = box.fields["arrivals_per_s"].value
         assert tiny.lab.draw(arrivals_per_s=shown).to_html() in box.picture.value
 
@@ -103,7 +103,7 @@ class TestMoving:
         seen = []
         tiny.before = lambda values, seed: (box._announce(1), seen.append((box.status.value, box.picture._dom_classes)))
         box.fields["arrivals_per_s"].value = 45
-        assert box.wait(10)
+        assert box.wait(60)
         status, classes = seen[0]
         assert "computing" in status
         assert "edasim-lab-computing" in classes
@@ -115,7 +115,7 @@ class TestErrors:
     def test_an_error_is_shown_as_text_that_names_the_field(self, tiny):
         box = tiny.lab()
         box.fields["order"].value = "lifo"
-        assert box.wait(10)
+        assert box.wait(60)
         assert state(box) == ("1", "error")
         assert 'role="alert"' in box.picture.value
         assert "order: order is &#x27;lifo&#x27;; give &#x27;fifo&#x27;" in box.picture.value
@@ -123,9 +123,9 @@ class TestErrors:
     def test_the_lab_goes_on_after_an_error(self, tiny):
         box = tiny.lab()
         box.fields["order"].value = "lifo"
-        assert box.wait(10)
+        assert box.wait(60)
         box.fields["order"].value = "fifo"
-        assert box.wait(10)
+        assert box.wait(60)
         assert state(box) == ("2", "ready")
 
     def test_a_bug_of_the_lab_is_shown_as_well_even_at_first_sight(self, tiny):
@@ -144,9 +144,9 @@ class TestPin:
     def test_a_pinned_run_stays_in_grey_behind_what_comes_after(self, tiny):
         box = tiny.lab()
         box.pin.click()
-        assert box.wait(10)
+        assert box.wait(60)
         box.fields["arrivals_per_s"].value = 45
-        assert box.wait(10)
+        assert box.wait(60)
         assert tiny.lab.draw(arrivals_per_s=45, pinned={}).to_html() in box.picture.value
         assert "Pinned, in grey: arrivals 40 per second, service s 0.02 s, order fifo, seed 1." in box.status.value
         assert box.pin.description == "Unpin"
@@ -154,16 +154,16 @@ class TestPin:
     def test_the_pinned_run_is_not_simulated_again(self, tiny):
         box = tiny.lab()
         box.pin.click()
-        assert box.wait(10)
+        assert box.wait(60)
         box.fields["arrivals_per_s"].value = 45
-        assert box.wait(10)
+        assert box.wait(60)
         assert [values["arrivals_per_s"] for values, _ in tiny.simulated] == [40, 40, 45]
 
     def test_letting_go_brings_the_plain_picture_back(self, tiny):
         box = tiny.lab()
         box.pin.click()
         box.pin.click()
-        assert box.wait(10)
+        assert box.wait(60)
         assert box.picture.value.endswith(f"{tiny.lab.draw().to_html()}</div>")
         assert "Pinned" not in box.status.value
         assert box.pin.description == "Pin"
@@ -175,7 +175,7 @@ class TestPin:
         tiny.before = broken
         box = tiny.lab()
         box.pin.click()
-        assert box.wait(10)
+        assert box.wait(60)
         assert (box.pinned, box.pin.description) == (None, "Pin")
 
 
@@ -183,7 +183,7 @@ class TestTenSeeds:
     def test_the_button_shows_dots_interval_and_n(self, tiny):
         box = tiny.lab()
         box.ten_seeds.click()
-        assert box.wait(10)
+        assert box.wait(60)
         (spread,) = tiny.lab.ten_seeds()
         assert spread.to_picture().to_html() == box.spread.value
         assert box.spread.value.count("<circle") == 10
@@ -193,9 +193,9 @@ class TestTenSeeds:
     def test_a_move_afterwards_takes_the_old_spread_away(self, tiny):
         box = tiny.lab()
         box.ten_seeds.click()
-        assert box.wait(10)
+        assert box.wait(60)
         box.fields["arrivals_per_s"].value = 45
-        assert box.wait(10)
+        assert box.wait(60)
         assert box.spread.value == ""
 
     def test_a_move_in_the_middle_ends_the_ten_seeds(self, tiny):
@@ -208,7 +208,7 @@ class TestTenSeeds:
 
         tiny.before = move_at_seed_three
         box.ten_seeds.click()
-        assert box.wait(10)
+        assert box.wait(60)
         run = [(values["arrivals_per_s"], seed) for values, seed in tiny.simulated]
         assert run == [(40, 1), (40, 1), (40, 2), (40, 3), (45, 1)]
         assert state(box) == ("2", "ready")
@@ -228,11 +228,11 @@ class TestTenSeedsWithSomethingPinned:
     def test_the_paired_interval_stands_below_the_spread(self, tiny):
         box = tiny.lab()
         box.fields["arrivals_per_s"].value = 30
-        assert box.wait(10)
+        assert box.wait(60)
         box.pin.click()
         box.fields["arrivals_per_s"].value = 25
         box.ten_seeds.click()
-        assert box.wait(10)
+        assert box.wait(60)
         drawn = tiny.lab.draw_ten_seeds(arrivals_per_s=25, pinned={"arrivals_per_s": 30})
         assert box.spread.value == drawn.to_html()
         assert "now minus pinned, 10 pairs with the same seeds" in box.spread.value
@@ -244,7 +244,7 @@ class TestHowManyRuns:
         box = dataclasses.replace(tiny.lab, wanted_ratio=0.4)()
         assert "How many runs?" in text_of(box)
         box.run_count.click()
-        assert box.wait(20)
+        assert box.wait(60)
         assert box.spread.value == box.lab.draw_run_count().to_html()
         assert state(box) == ("1", "ready")
 
@@ -252,6 +252,6 @@ class TestHowManyRuns:
         box = dataclasses.replace(tiny.lab, wanted_ratio=0.001)()
         tiny.before = lambda values, seed: seed == 5 and setattr(box.fields["arrivals_per_s"], "value", 11)
         box.run_count.click()
-        assert box.wait(20)
+        assert box.wait(60)
         assert box.spread.value == ""
         assert max(seed for _, seed in tiny.simulated) == 5

@@ -110,24 +110,24 @@ def test_published_events_count_as_returned() -> None:
 
 @pytest.mark.rule("ES-02")
 def test_es02_a_run_answered_by_the_same_code_gives_the_same_decisions() -> None:
-    from edasim.scenarios.registration.handlers import decide
+    from edasim.scenarios.registration.handlers import decide_and_ask
 
     run = Registration(users_per_s=5.0, spam_ratio=0.3).run(seed=1, until_s=20.0)
     decided = {event.cause_id for event in run.events() if event.type in (ACCEPTED, REJECTED)}
-    decisions = [one for one in redecide(run.events(), {REQUESTED: decide}) if one.event.id in decided]
+    decisions = [one for one in redecide(run.events(), {REQUESTED: decide_and_ask}) if one.event.id in decided]
     assert len(decisions) > 50
     assert not [decision for decision in decisions if decision.is_changed]
 
 
 def test_corrected_code_shows_which_decisions_of_a_run_change() -> None:
-    from edasim.scenarios.registration.handlers import decide
+    from edasim.scenarios.registration.handlers import decide_and_ask
 
     def stricter(event: Event, context: ReplayContext) -> list[Event]:
         if event.data["email"].endswith("7@mail.example"):
             return [
                 Event(type=REJECTED, subject=event.subject, data={**event.data, "reasons": ["a suspicious address"]})
             ]
-        return decide(event, context)  # type: ignore[arg-type]
+        return decide_and_ask(event, context)  # type: ignore[arg-type]
 
     run = Registration(users_per_s=5.0, spam_ratio=0.0).run(seed=1, until_s=20.0)
     decided = {event.cause_id for event in run.events() if event.type in (ACCEPTED, REJECTED)}

@@ -297,8 +297,8 @@ PLAN = Exercise(
     id="12.plan",
     kind=Kind.CHANGE_CODE,
     task=(
-        "Plan a chaos experiment for planned_shop() (four orders per second for eight seconds, inbox and outbox; from "
-        "edasim.course.resilience_trials, like parcel_ratio(run), the share of parcels within 3 s). Give an "
+        "Plan a chaos experiment for planned_shop() (from edasim.course.resilience_trials: four orders per second for "
+        "eight seconds, inbox and outbox); order_shop.parcel_ratio(run) is the share of parcels within 3 s. Give an "
         "experiments.ChaosExperiment: a steady state with a bound, a crash of the courier for a second, until_s=30, "
         "and an abort rule. It is then tried on a courier that does not come back."
     ),

@@ -3,8 +3,7 @@
 What has no bound in messages, attempts or time is bounded by nothing but the patience of those who wait: a queue turns
 overload into latency (RP-08), a poison message that is put back takes its consumer for ever (RP-03), and retries keep
 a caller waiting as long as the outage lasts (GV-20). Who gives up has to say so: an answer that was made up is none
-(GV-35). Left out: what a crowd of such callers does to their server; see
-`Storm`.
+(GV-35). Left out: what a crowd of such callers does to their server; see `Storm`.
 """
 
 from __future__ import annotations
@@ -176,6 +175,7 @@ class Charging(Scenario):
             order = event.data["order"]
             answer = yield client.call()
             if not answer.ok and self.fallback is Fallback.AGAIN:
+                yield context.pause(0.1)
                 raise TimeoutError("the directory does not answer")
             if order not in charged:
                 charged.add(order)

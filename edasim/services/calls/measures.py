@@ -75,13 +75,13 @@ def traffic(run: Run, client: str, *, every_s: float = 1.0, within_s: float | No
 def rows_of(run: Run, client: str) -> tuple[Deliveries, Deliveries]:
     """A client's requests, and its attempts, as columns; `UnknownNameError` if no client has this name."""
     lanes = run.lanes
-    asked = [index for index, lane in enumerate(lanes) if (lane.destination, lane.group) == (client, REQUESTS)]
-    tried = [index for index, lane in enumerate(lanes) if lane.broker == "calls" and lane.group == client]
-    if not asked:
+    asked = np.array([(lane.destination, lane.group) == (client, REQUESTS) for lane in lanes], dtype=np.bool_)
+    tried = np.array([lane.broker == "calls" and lane.group == client for lane in lanes], dtype=np.bool_)
+    if not asked.any():
         known = [lane.destination for lane in lanes if lane.broker == "calls" and lane.group == REQUESTS]
         raise UnknownNameError("client", client, known)
     rows = run.deliveries
-    return rows.rows(np.isin(rows.lane, asked)), rows.rows(np.isin(rows.lane, tried))
+    return rows.rows(asked[rows.lane]), rows.rows(tried[rows.lane])
 
 
 def attempts_per_request(run: Run, client: str) -> float:
