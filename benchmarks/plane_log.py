@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from itertools import zip_longest
+from collections.abc import Callable, Iterator
+from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,11 @@ def keys(sim: eda.Simulation) -> Callable[[], int]:
     up_to = np.cumsum(key_weights())
     rng = sim.streams.generator("keys")
 
-    def blocks() -> Any:
+    def blocks() -> Iterator[list[int]]:
         while True:
-            yield from np.minimum(np.searchsorted(up_to, up_to[-1] * rng.random(4096)), KEYS - 1).tolist()
+            yield np.minimum(np.searchsorted(up_to, up_to[-1] * rng.random(4096)), KEYS - 1).tolist()
 
-    draw: Callable[[], int] = blocks().__next__
-    return draw
+    return chain.from_iterable(blocks()).__next__
 
 
 def kept(_workload: Workload, run: eda.Run) -> Kept:

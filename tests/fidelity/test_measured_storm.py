@@ -36,8 +36,8 @@ def test_what_stays_down_and_what_comes_back_is_the_same_on_real_sockets(storms)
 
 @pytest.mark.long
 @pytest.mark.rule("RP-09")
-def test_the_real_server_too_is_busy_in_vain_and_a_little_slower_than_its_services(storms):
-    """20 per second by the services alone; the hand-over of a call takes a millisecond or more of 50."""
+def test_the_real_server_too_is_busy_in_vain(storms):
+    """20 per second by the services alone, a little less with the hand-over; all of it for nobody."""
     (naive,) = (each for each in storms.kinds if each.kind == "retries")
     work_per_s = naive.measured_work[:, -35:].mean()
     assert 18.0 < work_per_s < 20.0

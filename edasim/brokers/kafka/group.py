@@ -68,7 +68,8 @@ class Group:
         self._lives: dict[str, int] = {}
         self._fallen: dict[int, Claim] = {}
         self.in_hand: dict[Record, None] = {}
-        self.lean = self.commit is not Commit.AFTER_EACH and not any(topic.settled for topic in topics)
+        plain_commit = self.commit is not Commit.AFTER_EACH and not self.committed_only
+        self.lean = plain_commit and not any(topic.settled for topic in topics)
         self.delivered_s = None if sim.log.level is LogLevel.METRICS else self._polled_s
         self.done = self._hot_path()
         sim.log.placements[self.lane] = self._placements
@@ -294,6 +295,13 @@ class Group:
     def lag(self) -> dict[TopicPartition, int]:
         """For each partition the end of the log minus the committed offset (KAF-24)."""
         return self.places.lag()
+
+    def somebody_listens(self) -> None:
+        """From now on somebody is to be told of each record that is done."""
+        self.lean = False
+        for place in self.places:
+            if place.claim is not None:
+                place.claim.plain = False
 
     def partitions_added(self, topic: Topic, first: int) -> None:
         """A topic has more partitions; the leader sees it when its metadata is due, and asks for a rebalance."""

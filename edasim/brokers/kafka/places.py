@@ -196,6 +196,8 @@ class Places:
     def deleted(self, now_s: float, key: TopicPartition, records: Iterable[tuple[int, Message]]) -> None:
         """Records are gone from the log; those that nobody of the group had started are told as expired."""
         place = self[key]
+        if place.claim is not None:
+            place.claim.note_started()
         for offset, record in records:
             if offset >= place.started:
                 self._row(record, now_s, EXPIRED)

@@ -159,7 +159,7 @@ class Topic:
         """Calls `tell(now_s, message)` when a group has processed a message."""
         self.settled.append(tell)
         for group in self.groups.values():
-            group.lean = False
+            group.somebody_listens()
 
     def lost(self, now_s: float, records: list[Message], outcome: int = DROPPED) -> None:
         """Records are gone before any group could read them."""

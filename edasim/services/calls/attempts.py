@@ -19,9 +19,8 @@ Settle = Callable[[float, "Request"], None]
 class Request:
     """What is wanted once. `ok` is None until it is settled; `fallback` is what a degraded answer comes from.
 
-    `attempts` counts those that were begun, `on_its_way` those of which something may still be heard, `waited_s` is the
-    wait before the latest retry. `key` is the one that its caller gave it. `copies` are the attempts of a client that
-    hedges.
+    `attempts` counts those that began, `waited_s` is the wait before the latest retry, `key` what a caller gave it.
+    Of a client that hedges, `copies` are the attempts, `on_its_way` how many may still be heard of.
     """
 
     __slots__ = (

@@ -26,6 +26,7 @@ class Copies:
 
     def sent(self, now_s: float, request: Request, attempt: Attempt) -> None:
         """A copy is on its way; the next follows if there is no answer until then."""
+        request.on_its_way += 1
         if request.copies is None:
             request.copies = []
         request.copies.append(attempt)

@@ -57,8 +57,6 @@ def failing(client: Client, retries: Retries | None) -> Fail:
                 return None
         if copies is not None:
             return copies.failed(now_s, request, failure)
-        if request.on_its_way:
-            return None
         if next_wait_s is not None:
             wait_s = next_wait_s(request.attempts, failure, request.waited_s, request.deadline_s - now_s)
             if wait_s is not None and (budget is None or budget.allow(now_s)):
@@ -140,7 +138,6 @@ def sending(client: Client) -> Send:
         if callee is None:
             return client.unsendable(now_s, request, nth)
         attempt = Attempt(callee, request, nth, now_s)
-        request.on_its_way += 1
         if copies is not None:
             copies.sent(now_s, request, attempt)
         if has_timeout or request.deadline_s < endless_s:
@@ -158,14 +155,15 @@ def hearing(client: Client, failed: Fail) -> Reply:
     """The end of an attempt, well (None) or with a failure; one that nobody waits for any more changes nothing."""
     balancer, directory, line, spends = client.balancer, client.directory, client.line, client.budget is not None
     concurrency, breaker, settle, answered = client.concurrency, client.breaker, client.settle, client.rows.answered
-    record_call = None if breaker is None else breaker.record
+    record_call, hedges = None if breaker is None else breaker.record, client.copies is not None
 
     def reply(now_s: float, attempt: Attempt, failure: Failure | None) -> Record | None:
         if not attempt.waited_for:
             return None
         attempt.waited_for = False
         request, ok, follower = attempt.request, failure is None, None
-        request.on_its_way -= 1
+        if hedges:
+            request.on_its_way -= 1
         if balancer is not None:
             balancer.end(attempt.callee.name)
         if concurrency is not None:
