@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from jupyter_page import CHAPTERS, JupyterPage, LabServer
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 FLAGS = [
     "--headless=new",
@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-sync",
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 120_000
+"""How long a condition may take to come true: on a loaded machine, everything comes late."""
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +42,7 @@ def chromium():
 def browser(chromium):
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield launched
         launched.close()
 
@@ -51,11 +54,20 @@ def server(chromium, tmp_path_factory):
         yield started
 
 
+@pytest.fixture(scope="session")
+def profile(browser):
+    """One profile for all tests of a worker, so that the page is loaded and compiled once."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="no-preference")
+    opened.set_default_timeout(PATIENCE_MS)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def lab(browser, server, tmp_path):
-    """A fresh page, with a fresh profile."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="no-preference")
+def lab(profile, server, tmp_path):
+    """A fresh page."""
     screenshots = Path(os.environ.get("EDASIM_SCREENSHOTS", tmp_path))
     screenshots.mkdir(parents=True, exist_ok=True)
-    yield JupyterPage(context.new_page(), server, screenshots)
-    context.close()
+    page = profile.new_page()
+    yield JupyterPage(page, server, screenshots)
+    page.close()

@@ -27,8 +27,8 @@ from playwright.sync_api import ConsoleMessage, Page, Route, expect
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 DATA = ROOT / "data"
-RUN_ALL_S = 120.0
-FOLLOW_S = 5.0
+RUN_ALL_S = 300.0
+FOLLOW_S = 60.0
 
 OPENED = """async ([name]) => {
     const app = window.jupyterapp;

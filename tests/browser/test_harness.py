@@ -47,7 +47,7 @@ def test_a_lab_follows_its_slider(run):
     lab = run(LAB)
     taken_ms = lab.follow_ms("load", ".picture svg", moves=5)
     assert len(taken_ms) == 5
-    assert all(0 < taken < 5000 for taken in taken_ms)
+    assert all(taken > 0 for taken in taken_ms)
     assert lab.page.locator(".picture rect").get_attribute("width") == "70"
     lab.assert_healthy()
     assert lab.screenshot("harness").stat().st_size > 10_000

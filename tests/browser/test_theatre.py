@@ -57,7 +57,7 @@ def scrub(frame, share):
 
 def test_it_plays_by_itself_and_pauses(opened):
     page, frame = opened("no-preference")
-    expect(frame.locator("#time")).to_have_text(LATER, timeout=30_000)
+    expect(frame.locator("#time")).to_have_text(LATER)
     frame.locator("#play").click()
     reached = seconds(frame)
     assert reached > 0.3
@@ -70,7 +70,7 @@ def test_with_reduced_motion_nothing_moves_until_it_is_asked_to(opened):
     page.wait_for_timeout(500)
     assert seconds(frame) == 0.0
     frame.locator("#play").click()
-    expect(frame.locator("#time")).to_have_text(LATER, timeout=30_000)
+    expect(frame.locator("#time")).to_have_text(LATER)
 
 
 def test_counts_agree_with_the_run_at_every_instant(opened, run):
