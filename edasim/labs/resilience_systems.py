@@ -144,7 +144,7 @@ def broker_crashes(at_s: float, for_s: float) -> Fault:
 
 def registration(broker: str) -> System:
     """The registration case on a broker."""
-    asks = {"to": MAIL, "type": MAIL_REQUESTED, "effect": "mail_arrived", "by": "user_id"}
+    asks: dict[str, Any] = {"to": MAIL, "type": MAIL_REQUESTED, "effect": "mail_arrived", "by": "user_id"}
     faults: dict[str, MakeFault] = {
         "the mail service crashes": crashes(MAIL),
         "behaviour-analytics crashes": crashes(ANALYTICS),

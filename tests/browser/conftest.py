@@ -54,20 +54,12 @@ def server(chromium, tmp_path_factory):
         yield started
 
 
-@pytest.fixture(scope="session")
-def profile(browser):
-    """One profile for all tests of a worker, so that the page is loaded and compiled once."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="no-preference")
-    opened.set_default_timeout(PATIENCE_MS)
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
-def lab(profile, server, tmp_path):
-    """A fresh page."""
+def lab(browser, server, tmp_path):
+    """A fresh page, with a fresh profile."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="no-preference")
     screenshots = Path(os.environ.get("EDASIM_SCREENSHOTS", tmp_path))
     screenshots.mkdir(parents=True, exist_ok=True)
-    page = profile.new_page()
-    yield JupyterPage(page, server, screenshots)
-    page.close()
+    context.set_default_timeout(PATIENCE_MS)
+    yield JupyterPage(context.new_page(), server, screenshots)
+    context.close()

@@ -70,8 +70,10 @@ def test_each_careless_stock_is_told_why(handle, said):
     assert said in verdict.mistake
 
 
-def test_a_memory_that_a_crash_would_empty_does_not_pass():
-    assert not ch12.CONSUMER.judge(from_memory(set())).passed
+def test_a_memory_that_a_crash_would_empty_is_named():
+    verdict = ch12.CONSUMER.judge(from_memory(set()))
+    assert not verdict.passed
+    assert "Idempotent means ignoring duplicates in memory" in verdict.mistake
 
 
 IN_TIME = failures.eventually("parcel_booked", after="order.placed", by="order_id", within_s=60)
@@ -100,15 +102,26 @@ def plan(**changes):
     return dataclasses.replace(ch12.PLAN.solution.answer(), **changes)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"abort": None}, "Who ends it"),
         ({"steady": [experiments.SteadyState(name="x", metric=parcel_ratio, least=1.5)]}, "Measure it first"),
+        ({"abort": experiments.Abort(metric=parcel_ratio, above=0.5)}, "gives up runs of a shop that recovers"),
+    ],
+)
+def test_each_plan_without_a_rule_or_a_steady_state_is_told_why(changes, said):
+    verdict = ch12.PLAN.judge(plan(**changes))
+    assert not verdict.passed
+    assert said in verdict.mistake
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
         ({"steady": [experiments.SteadyState(name="x", metric=parcel_ratio, least=0.0)]}, "claims nothing about"),
         ({"abort": experiments.Abort(metric=parcel_ratio, above=2.0)}, "its metric does not see them"),
-        ({"abort": experiments.Abort(metric=parcel_ratio, above=0.5)}, "gives up runs of a shop that recovers"),
         ({"faults": [failures.Crash(node="courier", at_s=2.0, down_s=9.0)],
           "abort": experiments.Abort(metric=lambda run: 1 - parcel_ratio(run), above=0.95)}, "closer to the calm shop"),
     ],
