@@ -76,6 +76,26 @@ def first_probe(requests_per_s: float, instances: int, period_s: float, _thresho
     return requests_per_s / instances * 0.5 * period_s
 
 
+def halved(requests_per_s: float, instances: int, period_s: float, threshold: int) -> float:
+    """A typical wrong answer: half of the longest time, as if every wait were half a period."""
+    return requests_per_s / instances * threshold * period_s / 2
+
+
+def one_too_late(requests_per_s: float, instances: int, period_s: float, threshold: int) -> float:
+    """A typical wrong answer: half a period until the first probe, and then threshold more."""
+    return requests_per_s / instances * (threshold + 0.5) * period_s
+
+
+def by_the_rest(requests_per_s: float, instances: int, period_s: float, threshold: int) -> float:
+    """A typical wrong answer: the share is counted among those that are left."""
+    return requests_per_s / (instances - 1) * (threshold - 0.5) * period_s
+
+
+def in_whole(requests_per_s: float, instances: int, period_s: float, threshold: int) -> int:
+    """A typical wrong answer: a mean that was rounded."""
+    return round(failed(requests_per_s, instances, period_s, threshold))
+
+
 def a_crash(rng: random.Random) -> tuple[float, int, float, int]:
     """A rate, a number of instances, a period in seconds and a threshold that nobody has seen."""
     return rng.randrange(20, 400, 5) * 1.0, rng.randrange(2, 12), rng.choice((1.0, 2.0, 5.0, 10.0)), rng.randrange(2, 7)
@@ -96,6 +116,19 @@ def in_proportion(lost_ratio: float, allowed_ratio: float) -> int:
     return math.ceil(lost_ratio / allowed_ratio)
 
 
+def not_whole(lost_ratio: float, allowed_ratio: float) -> float:
+    """A typical wrong answer: the quotient of the logarithms, not rounded at all."""
+    return math.log(allowed_ratio) / math.log(lost_ratio)
+
+
+def one_more(lost_ratio: float, allowed_ratio: float) -> int:
+    """A typical wrong answer: one heartbeat more than are needed."""
+    return beats(lost_ratio, allowed_ratio) + 1
+
+
 def a_lossy_network(rng: random.Random) -> tuple[float, float]:
-    """A share of lost heartbeats and an allowed chance."""
-    return rng.randrange(1, 40) / 100, rng.choice((1e-2, 1e-3, 1e-4, 1e-6))
+    """A share of lost heartbeats and an allowed chance, of which no power of one is just the other.
+
+    At such a tie (0.1 and 0.001) the last bit of a float would decide whether a right loop counts one more.
+    """
+    return rng.randrange(3, 80, 2) / 200, rng.choice((1e-2, 1e-3, 1e-4, 1e-6))

@@ -28,10 +28,13 @@ HALF = Storm(
 LATE_FROM_S, ENDS_S, ENOUGH_RATIO = 50.0, 70.0, 0.9
 PAGE, PAGE_EVERY_S, MOST, MOST_WITHIN_S = 50, 4.0, 100, 2.0
 AS_ALWAYS, BROKEN, CALLS_PER_S, QUIET_S, NOTICE_S = 0.05, 0.8, 2.0, 3600.0, 10.0
+ANSWERS_AFTER_S = 0.02
 
 
 def repair_trial(answer: Any, seed: int) -> Verdict:
     """Whether the storm, with other protections or another server's queue, is back 20 s after its fault."""
+    if isinstance(answer, Protections):
+        return Verdict(False, "These are protections.", "Put them into the storm: half.but(protections=…).")
     if not isinstance(answer, Storm):
         raise checks.refuse("answer", answer, "give a storm, such as half.but(protections=…)")
     own = {name: getattr(HALF, name) for name in ("protections", "stale", "order", "room")}
@@ -61,6 +64,8 @@ def _still_down(storm: Storm) -> str:
         return "No work is in vain any more, but 45 requests of up to four living calls each are too many all the same."
     if storm.protections.budget is not None:
         return "The budget lets 49.5 per second in where 50 can be done: right, and ten minutes too slow."
+    if storm.protections.degradation is not None:
+        return "A fallback is a poorer answer and is counted apart. It is kind to users, and drains no queue."
     return "The queue must drain first. What sends nothing for a while, or drops what nobody waits for?"
 
 
@@ -93,17 +98,20 @@ def breaker_trial(answer: Any, seed: int) -> Verdict:
         raise checks.refuse("answer", answer, "give a CircuitBreaker(…)")
     opened_s = _opens_at_s(answer.start(0.0), random.Random(seed))
     took_s = opened_s - QUIET_S
+    if took_s < 0.0 and answer.slow_call_s <= ANSWERS_AFTER_S:
+        return Verdict(
+            False,
+            f"It opens after {opened_s:.0f} s, though the callee is as always.",
+            f"Every answer takes {ANSWERS_AFTER_S:g} s and counts as slow: slow_call_s is {answer.slow_call_s:g}.",
+        )
     if took_s < 0.0:
         chance = trips(AS_ALWAYS, answer.minimum_calls, answer.failure_rate_ratio)
-        idea = (
-            f"With so few calls a first judgement trips by chance with probability {chance:.2g}, and each call judges."
-        )
+        idea = f"A judgement trips by chance with probability {chance:.2g}. Each call judges, 7,200 times an hour."
         return Verdict(False, f"It opens after {opened_s:.0f} s, though the callee is as always.", idea)
     if took_s > NOTICE_S:
         idea = "It waits for more failed calls than come in ten seconds, two calls a second."
-        return Verdict(
-            False, f"Four in five calls fail, and after {took_s:.0f} s it has not opened or only just.", idea
-        )
+        opened = "never opens" if math.isinf(took_s) else f"opens only after {took_s:.0f} s"
+        return Verdict(False, f"Four in five calls fail, and it {opened}.", idea)
     return Verdict(True, f"An hour without a false trip, and open {took_s:.1f} s after the callee broke.")
 
 
@@ -113,7 +121,7 @@ def _opens_at_s(circuit: Circuit, rng: random.Random) -> float:
     for call in range(calls):
         now_s, error_ratio = call / CALLS_PER_S, AS_ALWAYS if call < quiet else BROKEN
         if circuit.allow(now_s):
-            circuit.record(now_s, rng.random() >= error_ratio, 0.02)
+            circuit.record(now_s, rng.random() >= error_ratio, ANSWERS_AFTER_S)
         if circuit.times_opened:
             return now_s
     return math.inf
@@ -158,6 +166,16 @@ def one_too_many(failed_attempts: int, draw: float, first_s: float, cap_s: float
 def capped_after(failed_attempts: int, draw: float, first_s: float, cap_s: float) -> float:
     """A typical wrong answer: the cap holds the wait that was drawn, not the ceiling."""
     return min(cap_s, draw * first_s * 2.0 ** (failed_attempts - 1))
+
+
+def plus_draw(failed_attempts: int, draw: float, first_s: float, cap_s: float) -> float:
+    """A typical wrong answer: up to a second is added, whatever the ceiling is."""
+    return no_jitter(failed_attempts, draw, first_s, cap_s) + draw
+
+
+def in_steps(failed_attempts: int, draw: float, first_s: float, cap_s: float) -> float:
+    """A typical wrong answer: the ceiling grows by the same step each time."""
+    return draw * min(cap_s, first_s * failed_attempts)
 
 
 def a_wait(rng: random.Random) -> tuple[int, float, float, float]:

@@ -201,7 +201,7 @@ class Needed:
 
 @checks.configuration
 class WrongWords:
-    """Words that give away a typical wrong explanation; spoken of only when a needed idea is missing."""
+    """Words that give away a typical wrong explanation; beside all needed ideas they fail nobody, but are spoken of."""
 
     words: tuple[str, ...] = checks.checked(tuple_of(str, "texts"))
     idea: str = checks.text()
@@ -245,8 +245,9 @@ class Words:
         if len(answer.split()) < self.at_least_words:
             return Verdict(False, f"Write a sentence or two: at least {self.at_least_words} words.")
         missing = [need for need in self.needed if not says(answer, need.words)]
-        if not missing:
-            return Verdict(True, f"All the ideas that matter are there. {HONEST}")
         typical = next((entry for entry in self.wrong if says(answer, entry.words)), None)
         mistake = None if typical is None else idea_in_words(typical.idea, typical.names)
+        if not missing:
+            besides = "" if mistake is None else f" Did you also mean this? {mistake}"
+            return Verdict(True, f"All the ideas that matter are there.{besides} {HONEST}")
         return Verdict(False, f"Something is missing: {missing[0].ask} {HONEST}", mistake)

@@ -170,7 +170,10 @@ class FunctionRule:
             if not same(result, right := self.truth(*self.arguments(seed)), self.within_ratio)
         )
         shown = ", ".join(in_short(argument) for argument in given)
-        return f"For ({shown}) your function gives {in_short(result)}; right is {in_short(expected)}."
+        said, right = in_short(result), in_short(expected)
+        if said == right:
+            said, right = repr(result), repr(expected)
+        return f"For ({shown}) your function gives {said}; right is {right}."
 
 
 def same(left: Any, right: Any, within_ratio: float) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edasim import course
 from edasim.course.retry_trials import HALF, RETRY, breaker_trial, bucket_trial, repair_trial, trips
 from edasim.errors import ConfigurationError
 from edasim.governance import CircuitBreaker, ShareOfFresh, TokenBucket
@@ -76,3 +77,24 @@ def test_the_chance_of_a_false_trip_by_hand():
 def test_another_kind_of_answer_is_refused(trial):
     with pytest.raises(ConfigurationError):
         trial(7, 1)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "told"),
+    [
+        ("11.repair", HALF.protections, "Put them into the storm"),
+        ("11.breaker", CircuitBreaker(window_size=10, minimum_calls=10), "7,200 times an hour"),
+        (
+            "11.breaker",
+            CircuitBreaker(window_size=20, minimum_calls=20, slow_call_s=0.001),
+            "counts as slow",
+        ),
+        ("11.backoff", lambda failed, draw, first_s, cap_s: min(cap_s, first_s * 2 ** (failed - 1)) + draw, "added"),
+        ("11.backoff", lambda failed, draw, first_s, cap_s: draw * min(cap_s, first_s * failed), "double"),
+        ("11.why", "More retries and a longer timeout, please, so that everybody is served.", "feed the circle"),
+    ],
+)
+def test_a_typical_mistake_is_named(exercise, answer, told):
+    verdict = course.solution(exercise).exercise.judge(answer)
+    assert not verdict.passed
+    assert told in verdict.mistake

@@ -129,10 +129,12 @@ class TestWords:
     def test_a_missing_idea_is_asked_for(self):
         assert "by how much?" in WHY.judge("There is far less idle time than there was before all that.").message
 
-    def test_wrong_words_matter_only_if_an_idea_is_missing(self):
+    def test_wrong_words_fail_only_if_an_idea_is_missing_and_are_always_spoken_of(self):
         missing = "The queue has an overload because very many more mails arrive now."
         assert WHY.judge(missing).mistake == "Nothing is overloaded."
-        assert WHY.judge(f"{missing} The idle time is a quarter.").passed
+        complete = WHY.judge(f"{missing} The idle time is a quarter.")
+        assert complete.passed
+        assert "Did you also mean this? Nothing is overloaded." in complete.message
 
     def test_a_few_words_are_no_explanation(self):
         assert "at least 8 words" in WHY.judge("idle 5 %").message

@@ -16,13 +16,19 @@ from ..probe_trials import (
     at_best,
     at_worst,
     beats,
+    by_the_rest,
     choice_trial,
     failed,
     first_probe,
+    halved,
     in_proportion,
+    in_whole,
+    not_whole,
+    one_more,
+    one_too_late,
     rounded_down,
 )
-from ..rules import Choices, Needed, Option, Words, WrongWords, near, slip
+from ..rules import Choices, Needed, Option, Slip, Words, WrongWords, near, slip
 from ..trials import FunctionRule, FunctionSlip, TrialRule
 
 LOAD = 0.95
@@ -147,6 +153,19 @@ FAILED = Exercise(
             FunctionSlip(wrong=at_worst, idea="That is the longest time: as if it always died just after a probe."),
             FunctionSlip(wrong=at_best, idea="That is the shortest time: as if it always died just before a probe."),
             FunctionSlip(wrong=all_requests, idea="Only the share of one instance goes to the dead one."),
+            FunctionSlip(
+                wrong=halved,
+                idea="You halved every wait. Only the first is left to chance; the others are whole periods.",
+            ),
+            FunctionSlip(
+                wrong=one_too_late,
+                idea="You counted one probe too many: the first failed one is one of the threshold.",
+            ),
+            FunctionSlip(
+                wrong=by_the_rest,
+                idea="The client does not know yet: it still shares among all, the dead one included.",
+            ),
+            FunctionSlip(wrong=in_whole, idea="You rounded. A mean need not be a whole number: return it as it is."),
         ),
     ),
     hints=Hints(
@@ -213,6 +232,10 @@ LEASE = Exercise(
         truth=beats,
         slips=(
             FunctionSlip(wrong=rounded_down, idea="One too few: rounded down, the chance is above what is allowed."),
+            FunctionSlip(wrong=not_whole, idea="A lease spans whole heartbeats. Round, and think which way."),
+            FunctionSlip(
+                wrong=one_more, idea="It is safe, but one fewer is enough. Do you count from 0, or stop late?"
+            ),
             FunctionSlip(
                 wrong=in_proportion,
                 idea="You divided. Losses in a row multiply: each further heartbeat takes off a factor.",
@@ -228,7 +251,7 @@ LEASE = Exercise(
         code="""
 def answer(lost_ratio, allowed_ratio):
     n = 1
-    while lost_ratio**n > allowed_ratio * (1 + 1e-9):
+    while lost_ratio**n > allowed_ratio:
         n += 1
     return n
 """,
@@ -252,7 +275,17 @@ CONFIG = Exercise(
         within_ratio=0.02,
         slips=(
             slip(10.0, "Two periods. But the last probe hangs, and is given up only after its timeout."),
-            slip(31.0, "These are the defaults, or the liveness probe: it restarts, readiness takes out of service."),
+            Slip(
+                low=29.0,
+                high=31.0,
+                idea="These are the defaults, or the liveness probe: it restarts, readiness takes out of service.",
+            ),
+            slip(11.0, "A timeout of 1 s is the default. This readiness probe waits longer before it gives up."),
+            slip(17.0, "You waited for three in a row, the default. This readiness probe needs fewer."),
+            slip(
+                14.0,
+                "You counted two timeouts. The next probe comes a period after the last began, not after it ended.",
+            ),
             slip(5.0, "That is the least, if the first probe comes at once and is refused."),
             slip(7.0, "It just missed a probe: add the period before the first failed one."),
         ),
@@ -282,11 +315,36 @@ WHY = Exercise(
                 ask="how often does the check ask?",
             ),
             Needed(
-                words=("three", "threshold", "in a row", "several", "consecutive"),
+                words=(
+                    "three",
+                    "thrice",
+                    "3",
+                    "threshold",
+                    "in a row",
+                    "several",
+                    "multiple",
+                    "consecutive",
+                    "one failed",
+                ),
                 ask="is one failed check enough?",
             ),
             Needed(
-                words=("passive", "eject", "outlier", "real calls", "real requests", "retr", "shorter", "more often"),
+                words=(
+                    "passive",
+                    "eject",
+                    "outlier",
+                    "real calls",
+                    "real requests",
+                    "retr",
+                    "shorter",
+                    "shorten",
+                    "more often",
+                    "lower the period",
+                    "smaller period",
+                    "every second",
+                    "every 1 s",
+                    "every 2 s",
+                ),
                 ask="what would notice it earlier?",
             ),
         ),

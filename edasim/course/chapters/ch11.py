@@ -16,9 +16,11 @@ from ..retry_trials import (
     capped_after,
     equal_jitter,
     full_jitter,
+    in_steps,
     never_capped,
     no_jitter,
     one_too_many,
+    plus_draw,
     repair_trial,
     trips,
 )
@@ -145,7 +147,7 @@ REPAIR = Exercise(
             "does 50, what makes much less come, or drops what nobody waits for?"
         ),
         pointer="Look at the table: which lines have 45 in the last column? Keep the retries, and add what they have.",
-        first_line="repaired = Protections(",
+        first_line="tamed = Protections(",
     ),
     solution=Solution(
         code="""
@@ -157,13 +159,13 @@ patience = Backoff(first_wait_s=1.0, factor=1.0, jitter="none")
 retry = Retry(attempts=4, backoff=patience)
 naive = Protections(timeout_s=1.0, retry=retry)
 half = Storm(requests_per_s=45, capacity_per_s=50, fault_capacity_per_s=15, protections=naive)
-repaired = Protections(
+tamed = Protections(
     timeout_s=1.0,
     retry=retry,
     budget=ShareOfFresh(ratio=0.1, reserve_per_s=0),
     breaker=CircuitBreaker(window="time", window_size=5, minimum_calls=20, open_s=2),
 )
-answer = half.but(protections=repaired, stale="dropped")
+answer = half.but(protections=tamed, stale="dropped")
 """,
         because=(
             "The breaker empties the queue, the budget keeps it from filling again, and the server wastes nothing on "
@@ -203,10 +205,10 @@ BREAKER = Exercise(
     kind=Kind.CHANGE_CODE,
     task=(
         "Two calls per second go to a callee of which always 5 % fail. This breaker is nervous and opens every minute: "
-        "CircuitBreaker(window_size=10, minimum_calls=5, failure_rate_ratio=0.2). Tune it: an hour without a false "
-        "trip, and open within 10 s when four in five calls begin to fail."
+        "CircuitBreaker(window_size=10, minimum_calls=5, failure_rate_ratio=0.2). Tune it: no false trip in any of "
+        "twenty hours, and open within 10 s when four in five calls begin to fail."
     ),
-    rule=TrialRule(exercise="11.breaker", trial=breaker_trial, seeds=3),
+    rule=TrialRule(exercise="11.breaker", trial=breaker_trial, seeds=20),
     hints=Hints(
         question="How probable are so many failures in so few calls, if each fails with 5 %? How many calls are 10 s?",
         pointer="10 s are 20 calls. Of the last 20, half must fail: by chance once in a hundred million judgements.",
@@ -255,6 +257,11 @@ BACKOFF = Exercise(
             FunctionSlip(
                 wrong=one_too_many, idea="It doubles before the first wait. After one failure nothing doubled."
             ),
+            FunctionSlip(
+                wrong=plus_draw,
+                idea="You added the draw: up to one second for everybody, after waits that are still in step.",
+            ),
+            FunctionSlip(wrong=in_steps, idea="It grows by first_s each time. It should double."),
             FunctionSlip(
                 wrong=capped_after,
                 idea="The cap holds the drawn wait. Then many draws end up exactly at the cap, together.",
@@ -328,20 +335,21 @@ WHY = Exercise(
     rule=Words(
         needed=(
             Needed(
-                words=("retr", "again", "attempts", "repeat", "resend", "resent"),
+                words=("retr", "again", "attempts", "repeat", "resend", "resent", "keep trying", "tries"),
                 ask="what sends the server more than the users ask for?",
             ),
             Needed(
                 words=(
                     "late", "given up", "gave up", "nobody waits", "no one waits", "timeout", "time out",
-                    "timed out", "stale", "expire", "abandon", "have gone", "has gone", "are gone",
+                    "timed out", "stale", "expire", "abandon", "have gone", "has gone", "are gone", "have left",
+                    "that left", "who left", "deadline", "too slow",
                 ),
                 ask="what is wrong with the answers that the server does give?",
             ),
             Needed(
                 words=(
                     "stop", "shed", "drop", "open", "breaker", "budget", "turn off", "switch off", "retries off",
-                    "disable", "block", "limit", "fewer", "less",
+                    "disable", "block", "limit", "fewer", "less", "reduce",
                 ),
                 ask="what breaks the circle?",
             ),
@@ -353,6 +361,11 @@ WHY = Exercise(
                     "More capacity ends it only if it is more than all retries together: here more than 240 per "
                     "second, for 60."
                 ),
+            ),
+            WrongWords(
+                words=("longer timeout", "increase the timeout", "raise the timeout", "more retries", "more attempts"),
+                idea="More patience or more attempts feed the circle: each adds work where there is too much already.",
+                names=WrongIdea.RETRY_IS_HARMLESS,
             ),
             WrongWords(
                 words=("still slow", "still broken", "still faulty"),
