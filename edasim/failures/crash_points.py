@@ -158,7 +158,7 @@ def crash_points(
     scenario: Any,
     *,
     promises: Sequence[Promise] | None = None,
-    nodes: Sequence[str] | None = None,
+    nodes: Sequence[str] | str | None = None,
     down_s: float = 1.0,
     seed: int = 0,
     until_s: float | None = None,
@@ -168,9 +168,9 @@ def crash_points(
     """What a crash at every step of a story does; one column, or one per variant if `scenario` is a dictionary of them.
 
     `scenario` is one without faults whose story is short: a few messages. `promises` are the scenario's own, if left
-    out. `nodes` are names of nodes or services (all nodes, if left out), `down_s` how long each stays down. With
-    `pairs` that many pairs of crashes are tried as well, spread evenly over all. `apply` is `map`, or something like it
-    that uses several processes.
+    out. `nodes` are names of nodes or services, or one name (all nodes, if left out), `down_s` how long each stays
+    down. With `pairs` that many pairs of crashes are tried as well, spread evenly over all. `apply` is `map`, or
+    something like it that uses several processes.
 
     Raises `ConfigurationError` if there is no promise or no step, `UnknownNameError` for nodes that do not exist.
 
@@ -186,6 +186,7 @@ def crash_points(
     pairs = checks.check_whole(0)("pairs", pairs)
     stated = None if promises is None else check_promises("promises", promises)
     tasks: list[_Task] = []
+    nodes = (nodes,) if isinstance(nodes, str) else nodes
     for name, each in variants.items():
         points = steps_of(each, nodes=nodes, seed=seed, until_s=until_s)
         chosen = [(point,) for point in points] + _some_pairs(points, pairs)
@@ -198,6 +199,8 @@ def steps_of(
     scenario: Any, *, nodes: Sequence[str] | None = None, seed: int = 0, until_s: float | None = None
 ) -> list[CrashPoint]:
     """The crash points of a story, read off a run of it without a crash."""
+    if isinstance(scenario, type) or not hasattr(scenario, "build"):
+        raise checks.refuse("scenario", scenario, "give a scenario, such as OrderShop(), or a dictionary of them")
     if getattr(scenario, "faults", ()):
         raise ConfigurationError(
             "the scenario has faults of its own",

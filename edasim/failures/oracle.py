@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .. import checks
 from ..errors import ConfigurationError
 from ..kernel import LogLevel, Run, Simulation
 from .books import Books
@@ -19,8 +20,8 @@ from .promises import Promise, System, check_promises
 def check(run: Run, promises: Sequence[Promise] | None = None) -> Findings:
     """Where a run broke its promises; those of its scenario, if none are given.
 
-    Raises `ConfigurationError` if there are none, `UnknownNameError` for a service that did not take part, `StateError`
-    if the log kept only a part of its rows.
+    Raises `ConfigurationError` if there are none or this is no run, `UnknownNameError` for a service that did not take
+    part, `StateError` if the log kept only a part of its rows.
 
     >>> from edasim import scenarios
     >>> from edasim.failures import at_least_once, order_by
@@ -28,6 +29,8 @@ def check(run: Run, promises: Sequence[Promise] | None = None) -> Findings:
     >>> print(check(calm, [at_least_once(to="mail"), order_by("user_id", at="mail")]))
     every promise was kept
     """
+    if not isinstance(run, Run):
+        raise checks.refuse("run", run, "give a run, such as scenario.run(seed=1)")
     stated = check_promises("promises", getattr(run.scenario, "promises", ()) if promises is None else promises)
     if not stated:
         raise ConfigurationError(

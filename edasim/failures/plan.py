@@ -88,7 +88,7 @@ def require_possible(sim: Simulation, faults: Sequence[Fault], until_s: float | 
                 value=plan.from_s,
                 remedy="let it happen earlier, or run for longer",
             )
-        if plan.what == UP and not any(_down_at(other, plan) for other in plans):
+        if plan.what == UP and not any(_down_at(other, plan, plans) for other in plans):
             raise ConfigurationError(
                 f"{plan.words}, but it is not down at that time",
                 field="at_s",
@@ -114,8 +114,13 @@ def _refuse_contradictions(plans: list[Plan]) -> None:
                 )
 
 
-def _down_at(other: Plan, restart: Plan) -> bool:
-    return other.what == "down" and other.target == restart.target and other.from_s < restart.from_s <= other.until_s
+def _down_at(other: Plan, restart: Plan, plans: Sequence[Plan]) -> bool:
+    """Whether `other` keeps the target down until `restart`, and no earlier restart has ended that already."""
+    if other.what != "down" or other.target != restart.target or not other.from_s < restart.from_s <= other.until_s:
+        return False
+    return not any(
+        one.what == UP and one.target == restart.target and other.from_s < one.from_s < restart.from_s for one in plans
+    )
 
 
 def _plans(fault: Fault, sim: Simulation) -> Iterable[Plan]:

@@ -118,6 +118,13 @@ class Eventually:
         for instant in came:
             answers.setdefault(instant.key, []).append(instant)
         begun = instants(books, self.after, self.by)
+        if begun and self.by is not None and all(begin.key is None for begin in begun):
+            raise ConfigurationError(
+                f"no {self.after} has a field {self.by!r}, so the promise can never be checked",
+                field="by",
+                value=self.by,
+                remedy="name a field of these facts, or of the data of these events; or leave it out, to join by trace",
+            )
         if not begun and not came and self.after not in _names(books):
             raise UnknownNameError("kind of fact or type of event", self.after, sorted(_names(books)))
         for begin in begun:

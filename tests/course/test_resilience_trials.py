@@ -6,7 +6,8 @@ import pytest
 
 from edasim import experiments, failures
 from edasim.course.chapters import ch12
-from edasim.course.resilience_trials import BUGS, Named, hunted, planned_shop, repaired_bugs, reserved, unnamed_bugs
+from edasim.course.resilience_trials import BUGS, hunted, planned_shop, repaired_bugs, reserved, unnamed_bugs
+from edasim.course.resilience_words import Named
 from edasim.failures import crash_points
 from edasim.scenarios import zoo
 from edasim.scenarios.order_shop import parcel_ratio
@@ -70,6 +71,39 @@ def test_each_careless_stock_is_told_why(handle, said):
     assert said in verdict.mistake
 
 
+def nested(order_id, shelf, _publish):
+    with shelf.transaction(), shelf.transaction():
+        shelf.reserve(order_id)
+
+
+def misspelled(order_id, shelf, _publish):
+    shelf.book(order_id)
+
+
+def without_publish(order_id, shelf):
+    shelf.reserve(order_id)
+
+
+def pausing(order_id, shelf, _publish):
+    yield 0.1
+    shelf.reserve(order_id)
+
+
+@pytest.mark.parametrize(
+    ("handle", "said"),
+    [
+        (nested, "a transaction is open already"),
+        (misspelled, "AttributeError: 'Shelf' object has no attribute 'book'"),
+        (without_publish, "takes 2 positional arguments but 3 were given"),
+        (pausing, "it has a `yield`"),
+    ],
+)
+def test_a_stock_that_fails_by_itself_is_told_what_it_raised(handle, said):
+    verdict = ch12.CONSUMER.judge(handle)
+    assert not verdict.passed
+    assert said in verdict.message
+
+
 def test_a_memory_that_a_crash_would_empty_is_named():
     verdict = ch12.CONSUMER.judge(from_memory(set()))
     assert not verdict.passed
@@ -89,6 +123,13 @@ NOT_TWICE = failures.at_most_once(to="courier", effect="parcel_booked", by="orde
         ([IN_TIME, failures.exactly_once(to="courier")], "Say by what two messages"),
         ([NOT_TWICE, failures.eventually("parcel_booked", after="order.placed", by="order_id", within_s=600)],
          "Eventually is no promise"),
+        ([NOT_TWICE, failures.eventually("parcel_booked", after="order.placed", by="order_id", within_s=30)],
+         "Yours allows less"),
+        ([NOT_TWICE, failures.eventually("parcel_boked", after="order.placed", by="order_id", within_s=60)],
+         "is it spelled as in the task"),
+        ([NOT_TWICE, failures.eventually("parcel_booked", after="order.reserved", by="order_id", within_s=60)],
+         "owed to nobody"),
+        ([IN_TIME, failures.at_most_once(to="courier", by="order_id")], "Promise the effect, not the delivery"),
         ([IN_TIME, failures.no(lambda _row: True, "a parcel", of="parcel_booked")], "asks for more than one parcel"),
     ],
 )  # fmt: skip
@@ -106,6 +147,7 @@ def plan(**changes):
     ("changes", "said"),
     [
         ({"abort": None}, "Who ends it"),
+        ({"faults": [failures.Crash(node="stock", at_s=4.0, down_s=1.0)]}, "stock crashes at 4 s"),
         ({"steady": [experiments.SteadyState(name="x", metric=parcel_ratio, least=1.5)]}, "Measure it first"),
         ({"abort": experiments.Abort(metric=parcel_ratio, above=0.5)}, "gives up runs of a shop that recovers"),
     ],
@@ -156,7 +198,7 @@ class TestBugs:
         assert ch12.BUG_NAMES.judge(letters).passed
         assert ch12.BUG_NAMES.judge([letters[0], BUGS[1], letters[2].upper()]).passed
         wrong = ch12.BUG_NAMES.judge([letters[0], letters[0], letters[0]])
-        assert wrong.message == "Finding B is another one."
+        assert wrong.message == f"Finding B is not “{BUGS[0]}”."
         assert wrong.mistake == ch12.IN_B
 
     def test_another_answer_is_refused(self):
@@ -164,6 +206,15 @@ class TestBugs:
             assert not ch12.BUG_NAMES.judge(answer).passed
         rule = Named(right=("x",), choices=("x", "y"), ideas=("why",))
         assert rule.judge(["b"]).mistake == "why"
+
+
+def test_a_report_in_other_words_is_understood_and_the_opposite_is_spoken_of():
+    told = (
+        "It crashes after the commit, before it tells the courier. On redelivery the inbox finds the order known. "
+        "Until last week the work was done once more: two parcels. Store the event atomically with the note."
+    )
+    assert ch12.REPORT.judge(told).passed
+    assert "inbox alone loses" in ch12.REPORT.judge(f"{told} An outbox is not needed.").message
 
 
 class TestNumbersOfChapter12:

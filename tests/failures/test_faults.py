@@ -347,6 +347,8 @@ def test_the_same_seed_gives_the_same_run_and_every_injection_is_a_fact():
         ([Crash(node="wrok", at_s=1.0)], UnknownNameError, "did you mean 'work'"),
         ([Restart(node="work", at_s=1.0)], ConfigurationError, "not down at that time"),
         ([Crash(node="work", at_s=1.0, down_s=1.0), Restart(node="work", at_s=3.0)], ConfigurationError, "not down"),
+        ([Crash(node="work", at_s=1.0), Restart(node="work", at_s=2.0), Restart(node="work", at_s=3.0)],
+         ConfigurationError, "restarts at 3 s, but it is not down"),
         ([Crash(node="work", at_s=1.0, down_s=2.0), Pause(node="work", at_s=2.0, for_s=2.0)], EdasimError, "contra"),
         ([Slow(node="work", factor=2.0), Slow(node="work", factor=3.0, at_s=5.0)], ConfigurationError, "contradict"),
         ([Crash(node="work", at_s=40.0, down_s=1.0)], ConfigurationError, "not before the end"),

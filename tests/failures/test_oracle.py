@@ -304,6 +304,7 @@ def test_the_columns_say_what_a_count_of_the_rows_says(seed, acknowledge):
         (lambda: conserves("n", plus="done_it", minus="done_it"), ConfigurationError, "plus names it too"),
         (lambda: conserves("user", plus="done_it", minus="y"), ConfigurationError, "can never be added up"),
         (lambda: eventually("x", after="y", within_s=1.0), UnknownNameError, "kind of fact or type of event"),
+        (lambda: eventually("done_it", after="sold", by="ky", within_s=1.0), ConfigurationError, "no sold has a field"),
         (lambda: eventually("x", within_s=31.0), ConfigurationError, "never be broken"),
         (lambda: no("x", "y"), ConfigurationError, "give a function"),
         (lambda: at_least_once(to="work", type=[]), ConfigurationError, "type"),
@@ -328,6 +329,8 @@ def test_the_log_must_be_whole_and_something_must_be_promised():
         check(shop())
     with pytest.raises(EdasimError, match="list of promises"):
         check(shop(), ["at least once"])
+    with pytest.raises(ConfigurationError, match="give a run"):
+        check(sim, [at_least_once(to="work")])
 
 
 def test_a_scenario_with_a_promise_that_its_run_is_too_short_for_does_not_run():

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 LOOP_S = 0.007
-"""What the loop takes on the machine that the tests' limits are meant for; CPython 3.11 on a quiet core of 3 GHz needs 5 to 8 ms."""
+"""What the loop takes on the machine that the limits are meant for: CPython 3.11 on a quiet core needs 5 to 13 ms."""
 
 
 def quiet_s(work: Callable[[int], object], rounds: int = 5, clock: Callable[[], float] = time.process_time) -> float:

@@ -334,10 +334,8 @@ WHY = Exercise(
     ),
     rule=Words(
         needed=(
-            Needed(
-                words=("retr", "again", "attempts", "repeat", "resend", "resent", "keep trying", "tries"),
-                ask="what sends the server more than the users ask for?",
-            ),
+            Needed(words=("retr", "again", "attempts", "repeat", "resend", "resent", "keep trying", "tries"),
+                   ask="what sends the server more than the users ask for?"),
             Needed(
                 words=(
                     "late", "given up", "gave up", "nobody waits", "no one waits", "timeout", "time out",
@@ -357,10 +355,7 @@ WHY = Exercise(
         wrong=(
             WrongWords(
                 words=("more servers", "add servers", "scale up", "scale out", "bigger"),
-                idea=(
-                    "More capacity ends it only if it is more than all retries together: here more than 240 per "
-                    "second, for 60."
-                ),
+                idea="More capacity ends it only if it is more than all retries together: here 240 per second, for 60.",
             ),
             WrongWords(
                 words=("longer timeout", "increase the timeout", "raise the timeout", "more retries", "more attempts"),

@@ -11,8 +11,9 @@ from ...scenarios import zoo
 from ...theory import k_of_n_availability, parallel_availability
 from ..exercises import Chapter, Exercise, Hints, Kind, Question, Solution
 from ..ideas import WrongIdea
-from ..resilience_trials import BUGS, Named, consumer_trial, offered_bugs, plan_trial, promise_trial
-from ..rules import Needed, Words, WrongWords, near, slip
+from ..resilience_trials import BUGS, consumer_trial, offered_bugs, plan_trial, promise_trial
+from ..resilience_words import REPORT_WORDS, Named
+from ..rules import near, slip
 from ..trials import TrialRule
 
 CRASH_POINTS, LOSING, REPEATING = 17, 2, 2
@@ -57,6 +58,11 @@ SHARE = Question(
                 within_ratio=0.2,
             ),
             slip(
+                float(LOSING),
+                f"That is how many. The question asks how many of a hundred: divide by {CRASH_POINTS}.",
+                within_ratio=0.2,
+            ),
+            slip(
                 round(100 / CRASH_POINTS),
                 "One step only: perhaps the one between file and sending. The file is no help, nobody reads the "
                 "folder; and the step before it loses the mail as well.",
@@ -93,6 +99,11 @@ STANDBY = Question(
                 "One per cent of one per cent, 99.99 %: that counts only when both are down. Who serves in the 30 s "
                 "until the standby has noticed?",
                 within_ratio=0.1,
+                names=WrongIdea.TWO_NODES_DOUBLE,
+            ),
+            slip(
+                0.0,
+                "Never? The standby cannot serve before it has noticed, and both may be down at once.",
                 names=WrongIdea.TWO_NODES_DOUBLE,
             ),
             slip(FAILOVER_S, "The switch-over. And now and then the standby is down as well.", within_ratio=0.08),
@@ -340,38 +351,7 @@ REPORT = Exercise(
         "“We made the consumer idempotent, as you asked, and now orders disappear!” Explain to the team, in two or "
         "three sentences, what happens between which two steps, why it did not happen before, and what to do."
     ),
-    rule=Words(
-        needed=(
-            Needed(
-                words=("between", "before it publish", "before publish", "after the reservation", "after it reserved"),
-                ask="where does the process die?",
-            ),
-            Needed(
-                words=("skip", "already done", "believes", "knows the order", "ignores", "noted"),
-                ask="what does the second delivery find, and do?",
-            ),
-            Needed(
-                words=("again", "twice", "duplicate", "repeated", "second parcel"),
-                ask="what happened in the same place before the change?",
-            ),
-            Needed(
-                words=("outbox", "same transaction", "one transaction"),
-                ask="what has to be written together with the note?",
-            ),
-        ),
-        wrong=(
-            WrongWords(
-                words=("exactly once", "exactly-once"),
-                idea="No broker setting closes this gap: it lies between your database and the broker.",
-                names=WrongIdea.EXACTLY_ONCE_END_TO_END,
-            ),
-            WrongWords(
-                words=("retry", "retries"),
-                idea="A retry comes already: the broker delivers again. It is skipped.",
-                names=WrongIdea.RETRY_IS_HARMLESS,
-            ),
-        ),
-    ),
+    rule=REPORT_WORDS,
     hints=Hints(
         question="After which step does the matrix of the inbox have its one bad cell?",
         pointer="Say what the database holds at that instant, what the broker does, and what the consumer answers.",
