@@ -231,9 +231,9 @@ class Circuit:
         if self.state is HALF_OPEN:
             self._permits += 1
 
-    def force(self, now_s: float, state: State) -> None:
+    def force(self, now_s: float, state: State | str) -> None:
         """Puts the circuit into a state by hand; its counts begin anew."""
-        self._enter(now_s, state)
+        self._enter(now_s, checks.check_word(State)("Circuit.state", state))
 
     def _enter(self, now_s: float, state: State) -> None:
         before, self.state = self.state, state

@@ -173,8 +173,12 @@ def amplification(attempts: float, layers: int) -> float:
 
     >>> amplification(3, 4), round(amplification(1.1, 4), 2)
     (81, 1.46)
+
+    Raises `ConfigurationError` for less than one attempt, or a number of layers that is not whole or below 0.
     """
-    return attempts**layers
+    checks.number("attempts", attempts, low=1.0, open_low=False, what="a number of attempts, 1 or more")
+    below: int = checks.check_whole(0)("layers", layers)
+    return attempts**below
 
 
 NO_RETRY = Retry(attempts=1)

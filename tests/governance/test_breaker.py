@@ -341,3 +341,11 @@ def test_contradictory_or_empty_settings_are_refused(fields, told):
 
 def test_waits_that_would_overflow_are_the_cap():
     assert CircuitBreaker(open_factor=10.0).open_wait_s(10_000) == 86_400.0
+
+
+def test_a_state_forced_by_its_word_is_that_state():
+    circuit, story = started()
+    circuit.force(0.0, "open")
+    assert (circuit.state is State.OPEN, circuit.allow(1.0), story) == (True, False, [(0.0, "open")])
+    with pytest.raises(ConfigurationError, match=r"Circuit\.state is 'ajar'"):
+        circuit.force(1.0, "ajar")

@@ -279,3 +279,9 @@ def test_a_deadline_is_handed_on_as_what_is_left():
     assert (stock.at_s, store.at_s, store.left_s(1.0), store.left_s(3.0)) == (1.75, 1.75, 0.75, 0.0)
     assert [store.expired(now_s) for now_s in (1.7499, 1.75)] == [False, True]
     assert Timeout(after_s=2.0).after_s == 2.0
+
+
+@pytest.mark.parametrize(("attempts", "layers", "field"), [(0, 3, "attempts"), (3, -1, "layers"), (3, 1.5, "layers")])
+def test_an_amplification_of_nothing_is_refused(attempts, layers, field):
+    with pytest.raises(ConfigurationError, match=f"{field} is"):
+        amplification(attempts, layers)

@@ -105,7 +105,7 @@ class Instance:
         def worked(now_s: float, attempt: Attempt) -> Record | None:
             if attempt not in at_work:
                 return None
-            ok = server.error_ratio == 0.0 or next(errors) >= server.error_ratio
+            ok = server.errors_share == 0.0 or next(errors) >= server.errors_share
             if ok and server.calls and (server.calls_ratio == 1.0 or server.draw_calls() < server.calls_ratio):
                 instance.ask(now_s, attempt, 0)
                 return None

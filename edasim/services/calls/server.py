@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ... import checks
 from ...governance.shedding import ByPriority, CoDel, ControlledDelay
@@ -47,6 +47,17 @@ class Stale(enum.Enum):
     DROPPED = "dropped"
 
 
+def _clients_of(sim: Simulation, calls: Any) -> tuple[Client, ...]:
+    remedy = "give a list of clients of this simulation, such as [Client(…)]"
+    if isinstance(calls, str) or not isinstance(calls, Iterable):
+        raise checks.refuse("Server.calls", calls, remedy)
+    clients = tuple(calls)
+    for client in clients:
+        if not hasattr(client, "call") or getattr(client, "sim", None) is not sim:
+            raise checks.refuse("Server.calls", client, remedy)
+    return clients
+
+
 class Server:
     """A server of `instances` (a number or names), each with `workers` and a queue of at most `room` calls (None: any).
 
@@ -74,10 +85,10 @@ class Server:
         self.sim = checks.check_kind(Simulation, "a Simulation")("Server.sim", sim)
         self.workers = checks.check_whole(1)("Server.workers", workers)
         self.room = checks.check_optional(checks.check_whole(0))("Server.room", room)
-        self.error_ratio = checks.check_ratio("Server.error_ratio", error_ratio)
+        self.error_ratio = error_ratio
         self.newest_first = checks.check_word(QueueOrder)("Server.order", order) is QueueOrder.NEWEST_FIRST
         self.drops_stale = checks.check_word(Stale)("Server.stale", stale) is Stale.DROPPED
-        self.calls = tuple(calls)
+        self.calls = _clients_of(sim, calls)
         self.calls_ratio = checks.check_ratio("Server.calls_ratio", calls_ratio)
         self.shedding = _SHEDDING("Server.shedding", shedding)
         self.sheds_late = isinstance(shedding, CoDel | ControlledDelay)
@@ -92,6 +103,15 @@ class Server:
         self.instances = {instance: Instance(self, instance) for instance in names}
         self.next_number = sim.log.publisher(name)
         sim.on_end(self._open_rows)
+
+    @property
+    def error_ratio(self) -> float:
+        """The share of the answers that are errors."""
+        return self.errors_share
+
+    @error_ratio.setter
+    def error_ratio(self, error_ratio: float) -> None:
+        self.errors_share = checks.check_ratio("Server.error_ratio", error_ratio)
 
     @property
     def answers(self) -> bool:

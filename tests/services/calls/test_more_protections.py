@@ -286,3 +286,20 @@ def test_wrong_shedding_and_priorities_are_refused():
         with pytest.raises(errors.ConfigurationError) as caught:
             build()
         assert caught.value.field == field
+
+
+@pytest.mark.parametrize("asked", ["b", Server, 5, [Server], ["b"], "another simulation"])
+def test_servers_behind_are_clients_of_the_same_simulation(asked):
+    sim = eda.Simulation(seed=1)
+    if asked == "another simulation":
+        asked = [Client("shop", of=Server("b", sim=eda.Simulation(seed=1)))]
+    with pytest.raises(errors.ConfigurationError, match=r"Server\.calls .* give a list of clients"):
+        Server("a", sim=sim, calls=asked)
+
+
+def test_a_share_of_errors_is_checked_when_it_is_changed_too():
+    server = Server("a", sim=eda.Simulation(seed=1), error_ratio=0.25)
+    for wrong in (5, float("nan"), "0.5"):
+        with pytest.raises(errors.ConfigurationError, match=r"Server\.error_ratio"):
+            server.error_ratio = wrong
+    assert server.error_ratio == 0.25
