@@ -43,6 +43,16 @@ def test_the_real_server_too_is_busy_in_vain(storms):
     assert 18.0 < work_per_s < 20.0
 
 
+def test_each_run_ends_as_its_simulation_does(storms, agreement):
+    """Up or down in the last 20 s, run by run: a goodput of more, or less, than half of the 12 offered per second."""
+    rows = {}
+    for each in storms.kinds:
+        for measured, simulated in zip(each.measured_goodput, each.goodput, strict=True):
+            rows[len(rows) + 1] = tuple("up" if late[-20:].mean() > 6.0 else "down" for late in (measured, simulated))
+    assert len(rows) == 12
+    agreement("storm", rows)
+
+
 def test_the_picture_has_a_panel_for_each_kind_and_says_the_numbers(tmp_path):
     """A table made up for this test: 20 s, two runs of each kind, 6 and 8 answers and 10 finished calls a second."""
     path = tmp_path / "storm.csv"
