@@ -23,11 +23,13 @@ def keyed(occasion):
 
 
 @pytest.mark.rule("KAF-29")
-def test_a_reader_with_a_backlog_never_sees_what_was_aborted():
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_reader_with_a_backlog_never_sees_what_was_aborted(concurrency):
     sim = Simulation(seed=1)
     kafka = Kafka(**QUICK).start(sim)
     topic = kafka.topic("t")
-    Service("w", of=topic.group("g", isolation="read_committed"), service_time=times.Constant(value_s=0.5))
+    Service("w", of=topic.group("g", isolation="read_committed"), service_time=times.Constant(value_s=0.5),
+            concurrency=concurrency)  # fmt: skip
     producer = kafka.producer("p", transactional_id="p")
 
     def produce():

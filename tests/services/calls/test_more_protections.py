@@ -303,3 +303,14 @@ def test_a_share_of_errors_is_checked_when_it_is_changed_too():
         with pytest.raises(errors.ConfigurationError, match=r"Server\.error_ratio"):
             server.error_ratio = wrong
     assert server.error_ratio == 0.25
+
+
+def test_a_trial_that_the_bulkhead_refuses_is_not_used_up():
+    """Half open with one permission; the bulkhead is full of a call from before, so a trial at 2 s is not sent."""
+    breaker = CircuitBreaker(window_size=1, minimum_calls=1, open_s=1.0, permitted_half_open_calls=1)
+    sim, client, _ = asked([0.0, 2.0], services_s=[3.0, 0.1], breaker=breaker, concurrency=Bulkhead(limit=1))
+    sim.at(0.5, lambda: client.breaker.force(0.5, "open"))
+    told = []
+    sim.at(2.5, lambda: told.append((client.breaker.state.value, client.breaker.allow(2.5))))
+    assert ends(sim.run(until_s=10.0)) == {"users-0": ("answered", 3.0), "users-1": ("given up", 2.0)}
+    assert told == [("half open", True)]
