@@ -8,6 +8,9 @@ run), then whatever was scheduled first, record or event. Nothing depends on the
 `PlaneEnvironment` is a SimPy environment whose `run` runs all records that come before SimPy's next event, and then
 that event. It never passes an instant at which SimPy could act, because it looks at SimPy's queue before each record.
 
+Who does nothing but take time, and is seen by nobody, need not have a record for each thing that it does: it may stay
+`behind` the clock, and do all of it in one go when somebody looks. Everything is as if it had never been behind.
+
 Follows SimPy 4.1 (`core.py`: `Environment.run`, `step`, `peek`, `schedule`; `rt.py` overrides `step` in the same way).
 This is the only module that touches SimPy's private `_now`, `_queue` and `_eid`; `tests/kernel/test_plane.py` holds the
 installed version to what is assumed here. Left out: priorities among records.
@@ -22,11 +25,11 @@ from typing import Any
 
 import simpy
 from simpy.core import EmptySchedule, Infinity
-from simpy.events import NORMAL, URGENT, Event
+from simpy.events import NORMAL, URGENT, Event, EventPriority
 
 from ..errors import EdasimError, StateError
 
-__all__ = ["BETWEEN_CHORES", "NORMAL", "Action", "PlaneEnvironment", "Record"]
+__all__ = ["BETWEEN_CHORES", "NORMAL", "URGENT", "Action", "PlaneEnvironment", "Record"]
 
 Action = Callable[[float, Any], "Record | None"]
 """What happens at an instant: called with the time in seconds and the record's argument.
@@ -56,6 +59,8 @@ class PlaneEnvironment(simpy.Environment):
         self.next_id: Callable[[], int] = self.ids.__next__
         self.prepare: Callable[[], None] = _nothing_to_do
         self.chore: Callable[[], None] = _nothing_to_do
+        self.behind: dict[Callable[[], None], None] = {}
+        """Who is behind the clock: each is called to catch up, and takes itself off this list."""
         self.running = False
         self._watches = 0
 
@@ -65,10 +70,11 @@ class PlaneEnvironment(simpy.Environment):
             raise _not_now_or_later(time_s, self._now)
         heappush(self.records, (time_s, NORMAL, self.next_id(), action, argument))
 
-    def watch(self, time_s: float, action: Action, argument: Any = None) -> None:
+    def watch(self, time_s: float, action: Action, argument: Any = None, *, priority: EventPriority = NORMAL) -> None:
         """As `at`, for a deadline that means nothing unless something else happens before it (a timeout, a chore).
 
-        A run without an end does not go on for the sake of watches: it ends when nothing else is left.
+        A run without an end does not go on for the sake of watches: it ends when nothing else is left. One of priority
+        `URGENT` comes before everything else of its instant.
         """
         if not time_s >= self._now:
             raise _not_now_or_later(time_s, self._now)
@@ -81,7 +87,7 @@ class PlaneEnvironment(simpy.Environment):
 
         event.callbacks = [due]
         self._watches += 1
-        heappush(self._queue, (time_s, NORMAL, self.next_id(), event))
+        heappush(self._queue, (time_s, priority, self.next_id(), event))
 
     def wake(self, event: Event, value: Any) -> None:
         """Triggers a SimPy event so that who waits for it acts now, before anything else at this instant."""
@@ -89,8 +95,14 @@ class PlaneEnvironment(simpy.Environment):
         event._value = value
         self.schedule(event, URGENT)
 
+    def catch_up(self) -> None:
+        """All that are behind the clock do what they would have done before now."""
+        for behind in tuple(self.behind):
+            behind()
+
     def peek(self) -> float:
         """The time of the next event or record in seconds, or infinity."""
+        self.catch_up()
         next_record_s = self.records[0][0] if self.records else Infinity
         return min(super().peek(), next_record_s)
 
@@ -111,6 +123,7 @@ class PlaneEnvironment(simpy.Environment):
             error.happened_at(float(self._now))
             raise
         finally:
+            self.catch_up()
             self.running = False
 
     def step(self) -> None:
@@ -129,10 +142,13 @@ class PlaneEnvironment(simpy.Environment):
                         raise _time_stands_still(before_s)
         elif self.records and not (self._queue and self._queue[0] < self.records[0]):
             self._run_records(1)
-            return
-        if self._watches and len(self._queue) == self._watches and not self.records:
-            raise EmptySchedule
-        _step_of_simpy(self)
+            return None
+        if len(self._queue) == self._watches and not self.records:
+            if self.behind:
+                return self.catch_up()
+            if self._watches:
+                raise EmptySchedule
+        return _step_of_simpy(self)
 
     def _run_records(self, limit: int) -> bool:
         """Runs records until SimPy's next event comes first (False), none is left (False), or `limit` have run (True).

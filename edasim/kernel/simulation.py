@@ -53,6 +53,7 @@ class Simulation:
         self.env = PlaneEnvironment()
         self.env.chore = self.log.empty_buffers
         self.env.prepare = self._start
+        self.log.catch_up = self.env.catch_up
         self.streams = Streams(self.seed)
         self.nodes: dict[str, Any] = {}
         self.parts: dict[str, Any] = {}

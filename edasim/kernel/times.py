@@ -363,3 +363,8 @@ def with_scv(mean_s: float, scv: float) -> Times:
     if scv < 1.0:
         return Gamma(mean_s=mean_s, scv=scv)
     return Exponential(mean_s=mean_s) if scv == 1.0 else HyperExponential(mean_s=mean_s, scv=scv)
+
+
+def is_continuous(described: object) -> bool:
+    """Whether two draws are never the same, so that nothing ever ends at the very instant of something else."""
+    return isinstance(described, Exponential | Erlang | Gamma | HyperExponential | LogNormal | Pareto)

@@ -68,9 +68,10 @@ class Service:
         names = node_names("Service.nodes", nodes, name, self.sim)
         rng = self.sim.streams.generator(f"service/{name}/service_time")
         self.draw = watching.draws("Service.service_time", self.service_time, rng)
+        self.slots = len(names) * self.concurrency
         self._draws: dict[str, Callable[[], float]] = {}
         self.nodes = [Node(self, node_name) for node_name in names]
-        self.sim.log.add_slots(of.lane, self.name, len(self.nodes) * self.concurrency)
+        self.sim.log.add_slots(of.lane, self.name, self.slots)
         self.sim.on_end(self._open_rows)
         self.sim.on_start(self._start)
 

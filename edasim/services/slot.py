@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from ..brokers.base import Message, OpenQueue, event_of
+from ..brokers.base import Message, OpenQueue, Pace, event_of
 from ..errors import EdasimError
 from ..kernel.plane import NORMAL, Record
 from ..kernel.runlog import CRASHED, DONE, DROPPED, FAILED, IN_FLIGHT, NEVER, Brief, pack_row
 from ..kernel.streams import numbers_of
+from ..kernel.times import is_continuous
 from .handling import Acknowledge, Context, NodeCrashed, Returned
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Slot:
     """Takes a message, is busy for its service time, hands it to the handler, and asks for the next."""
 
     __slots__ = (
-        *("_endpoint", "_finish", "_ghost", "_left_s", "_process", "delivered_s", "message"),
-        *("name", "node", "service", "sim", "starts_s", "take"),
+        *("_endpoint", "_finish", "_ghost", "_left_s", "_message", "_process", "behind", "delivered_s"),
+        *("name", "node", "pace", "service", "sim", "starts_s", "take"),
     )
 
     take: Callable[[float, Message], None]
@@ -44,7 +45,8 @@ class Slot:
         self.node = node
         self.service = service
         self.sim = service.sim
-        self.message: Message | None = None
+        self._message: Message | None = None
+        self.behind: Callable[[], None] | None = None
         self.delivered_s = self.starts_s = NEVER
         self._endpoint = self.sim.log.endpoint(service.subscription.lane, node.name)
         self._process: simpy.Process | None = None
@@ -55,7 +57,10 @@ class Slot:
     def _hot_path(self, draw: Callable[[], float]) -> Callable[[float, Message], None]:
         """`take`, and the `finish` that it leads to: the shortest way that this run allows."""
         brief, service = self.sim.log.brief(self._endpoint), self.service
-        plain = service.handler is None and service.handover_s == 0.0 and service.subscription.delivered_s is None
+        at_once = service.handler is None and service.handover_s == 0.0
+        alone = at_once and service.slots == 1 and is_continuous(service.service_time)
+        self.pace = Pace(numbers_of(draw), self._endpoint, brief) if alone else None
+        plain = at_once and service.subscription.delivered_s is None
         queue: OpenQueue | None = getattr(service.subscription, "open_queue", None)
         if brief is not None and plain:
             return self._short_way(draw, brief, queue)
@@ -74,12 +79,12 @@ class Slot:
         add_wait, add_service = brief.waits_s.append, brief.services_s.append
 
         def take(now_s: float, message: Message) -> None:
-            slot.message = message
+            slot._message = message
             slot.delivered_s = slot.starts_s = now_s
             heappush(records, (now_s + next(times), NORMAL, next(ids), finish, message))
 
         def finish(now_s: float, message: Message) -> Record | None:
-            if message is not slot.message:
+            if message is not slot._message:
                 return None
             started_s = slot.starts_s
             following: Message | None
@@ -92,12 +97,12 @@ class Slot:
                 if settled:
                     acknowledge(now_s, message)
                 if not waiting:
-                    slot.message = None
+                    slot._message = None
                     set_free(slot)
                     return None
-                following = slot.message = first_waiting()
+                following = slot._message = first_waiting()
             else:
-                following = slot.message = done(slot, now_s, message)
+                following = slot._message = done(slot, now_s, message)
                 if following is None:
                     return None
             slot.delivered_s = slot.starts_s = now_s
@@ -115,13 +120,13 @@ class Slot:
         handle = self._handle if service.handler is not None else None
 
         def take(now_s: float, message: Message) -> None:
-            slot.message = message
+            slot._message = message
             slot.delivered_s = now_s if buffered_s is None else buffered_s(message)
             slot.starts_s = starts_s = now_s + handover_s
             heappush(records, (starts_s + next(times), NORMAL, next(ids), finish, message))
 
         def finish(now_s: float, message: Message) -> Record | None:
-            if message is not slot.message or (handle is not None and not handle(now_s, message)):
+            if message is not slot._message or (handle is not None and not handle(now_s, message)):
                 return None
             started_s = slot.starts_s
             if brief is not None and message[4] == 1 and message[3] == message[2]:
@@ -133,7 +138,7 @@ class Slot:
                 append(
                     pack_row(number, root, published_s, enqueued_s, taken_s, started_s, now_s, endpoint, attempt, DONE)
                 )
-            following = slot.message = done(slot, now_s, message)
+            following = slot._message = done(slot, now_s, message)
             if following is None:
                 return None
             slot.delivered_s = now_s if buffered_s is None else buffered_s(following)
@@ -143,8 +148,25 @@ class Slot:
         self._finish = finish
         return take
 
+    @property
+    def message(self) -> Message | None:
+        """The message in work."""
+        self.catch_up()
+        return self._message
+
+    def catch_up(self) -> None:
+        """Is where it would be by now if somebody had looked all the time."""
+        if self.behind is not None:
+            self.behind()
+
+    def go_on(self, message: Message, delivered_s: float, starts_s: float, ends_s: float) -> None:
+        """Has caught up with the clock, and is at work on this message."""
+        self._message, self.delivered_s, self.starts_s = message, delivered_s, starts_s
+        self._schedule_end(ends_s)
+
     def slow(self, now_s: float, factor: float, ratio: float) -> None:
         """Service times are `factor` times as long from now on; what is left of the work at hand `ratio` times."""
+        self.catch_up()
         draw, old = self.service.draw, self._finish
         take = self._hot_path(draw if factor == 1.0 else lambda: factor * draw())
         if not self.node.paused:
@@ -157,10 +179,11 @@ class Slot:
 
     def pause(self, now_s: float) -> None:
         """The work at hand stands still; what is handed over in the meantime waits for the node."""
+        self.catch_up()
         self._left_s = self._withdraw_end(self._finish, now_s)
 
         def wait(taken_s: float, message: Message) -> None:
-            self.message = message
+            self._message = message
             buffered_s = self.service.subscription.delivered_s
             self.delivered_s = taken_s if buffered_s is None else buffered_s(message)
             self.starts_s, self._left_s = math.inf, math.inf
@@ -169,7 +192,7 @@ class Slot:
 
     def resume(self, now_s: float) -> None:
         """The work at hand goes on, and what has come in the meantime begins."""
-        left_s, message, self._left_s = self._left_s, self.message, None
+        left_s, message, self._left_s = self._left_s, self._message, None
         factor, draw = self.node.slow_factor, self.service.draw
         self.take = self._hot_path(draw if factor == 1.0 else lambda: factor * draw())
         if message is None or left_s is None:
@@ -185,19 +208,20 @@ class Slot:
         """Takes the end of the service time at hand from the plane; how long it would have been until then."""
         records = self.sim.env.records
         for place, (time_s, _, _, action, message) in enumerate(records):
-            if action is finish and message is self.message and time_s >= now_s:
+            if action is finish and message is self._message and time_s >= now_s:
                 del records[place]
                 heapify(records)
                 return time_s - now_s
         return None
 
     def _schedule_end(self, time_s: float) -> None:
-        assert self.message is not None
-        heappush(self.sim.env.records, (time_s, NORMAL, self.sim.env.next_id(), self._finish, self.message))
+        assert self._message is not None
+        heappush(self.sim.env.records, (time_s, NORMAL, self.sim.env.next_id(), self._finish, self._message))
 
     def lose(self, now_s: float) -> Message | None:
         """The node crashes: the slot stops at once and returns the message it worked on, if any."""
-        message, self.message = self.message, None
+        self.catch_up()
+        message, self._message = self._message, None
         self._left_s = self._ghost = None
         if message is None:
             return None
@@ -209,7 +233,8 @@ class Slot:
 
     def lose_sight(self, now_s: float) -> Message | None:
         """The connection breaks: the broker takes back the message at hand, while a generator handler works on."""
-        message, self.message = self.message, None
+        self.catch_up()
+        message, self._message = self._message, None
         self._left_s, self._ghost = None, message
         if message is None:
             return None
@@ -229,8 +254,8 @@ class Slot:
 
     def open_row(self, now_s: float) -> bytes:
         """The row of the message in work when the run ends."""
-        assert self.message is not None
-        return self._row(now_s, NEVER, self.message, IN_FLIGHT)
+        assert self._message is not None
+        return self._row(now_s, NEVER, self._message, IN_FLIGHT)
 
     def _row(self, now_s: float, finished_s: float, message: Message, outcome: int) -> bytes:
         number, root, published_s, enqueued_s, attempt, _ = message
@@ -256,7 +281,7 @@ class Slot:
         try:
             context.step("receive", event.type)
             returned = handler(event, context)
-            if self.message is not message:
+            if self._message is not message:
                 return False
             if isinstance(returned, GeneratorType):
                 self._process = self.sim.env.process(self._go_on(returned, context, message))
@@ -272,7 +297,7 @@ class Slot:
             return False
         finally:
             context.inside = False
-        return self.message is message
+        return self._message is message
 
     def _go_on(
         self, handling: Generator[Any, Any, Returned], context: Context, message: Message
@@ -284,13 +309,13 @@ class Slot:
         step: Callable[[Any], Any] = handling.send
         value: Any = None
         try:
-            while self.message is message or self._ghost is message:
+            while self._message is message or self._ghost is message:
                 while self.node.paused:
                     yield self.node.resumed
                 context.inside = True
                 waited_for = step(value)
                 context.inside = False
-                if self.message is not message and self._ghost is not message:
+                if self._message is not message and self._ghost is not message:
                     break
                 if not isinstance(waited_for, simpy.Event) or waited_for.env is not self.sim.env:
                     raise self.service.publishing.no_event("yielded", waited_for)
@@ -314,7 +339,7 @@ class Slot:
 
     def _come_to_end(self, context: Context, message: Message, returned: Returned) -> None:
         """The generator has ended: its events are published, its message is acknowledged, unless its node crashes."""
-        if self.message is not message and self._ghost is not message:
+        if self._message is not message and self._ghost is not message:
             return
         try:
             context.publish(returned)
@@ -328,13 +353,13 @@ class Slot:
 
     def _complete(self, now_s: float, message: Message) -> None:
         self._log(now_s, message, DONE)
-        self.message = self._process = None
+        self._message = self._process = None
         following = self.service.subscription.done(self, now_s, message)
         if following is not None:
             self.take(now_s, following)
 
     def _refuse(self, now_s: float, message: Message, failure: Exception) -> None:
-        if self.message is not message:
+        if self._message is not message:
             return
         if self.sim.log.keeps(message[1]):
             self.sim.log.fact(
@@ -347,7 +372,7 @@ class Slot:
                 error=f"{type(failure).__name__}: {failure}",
             )
         subscription = self.service.subscription
-        self.message = self._process = None
+        self._message = self._process = None
         if self.service.acknowledge is Acknowledge.ON_DELIVERY:
             outcome = FAILED
             subscription.acknowledge(now_s, message)

@@ -64,6 +64,7 @@ def partitions_of(topic: Topic) -> tuple[Partition, ...]:
 
 def _readings(topic: Topic, number: int) -> Iterator[Reading]:
     for group in topic.groups.values():
+        group.catch_up()
         place = group.places[topic.name, number]
         claim = place.claim
         first = place.log.base if place.committed is None else place.committed

@@ -108,6 +108,7 @@ class Claim:
 
     def note_started(self) -> None:
         """Tells the place how far records were started."""
+        self.member.catch_up()
         self.place.started = max(self.place.started, self.next)
 
     def begin(self, now_s: float, *, committed_only: bool) -> Message | None:
@@ -127,5 +128,6 @@ class Claim:
     def _tell_owner(self, offset: int) -> None:
         """Who was put out of the group may start records that their present owner has still before it."""
         owner = self.place.claim
-        if owner is not None and owner is not self and owner.fresh_from <= offset:
-            owner.fresh_from = offset + 1
+        if owner is not None and owner is not self:
+            owner.member.catch_up()
+            owner.fresh_from = max(owner.fresh_from, offset + 1)

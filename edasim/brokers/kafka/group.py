@@ -20,10 +20,11 @@ from ..base import Message, Taker
 from ..by_hand import Receive
 from .assignors import Strategy, TopicPartition
 from .claims import Claim
-from .configuration import Commit, Isolation, Kafka
+from .configuration import Cleanup, Commit, Isolation, Kafka
 from .coordinator import Coordinator
 from .member import Member
 from .places import Places
+from .stretch import rests
 
 if TYPE_CHECKING:
     from .by_hand import Record
@@ -62,6 +63,7 @@ class Group:
         counts = {topic.name: topic.partitions for topic in topics}
         self.coordinator = Coordinator(sim, name, settings, self.strategy, counts)
         self.places = Places(sim, name, self.lane, settings, self.coordinator)
+        self.is_watched = any(topic.careful or topic.cleanup is Cleanup.COMPACT for topic in topics)
         for topic in topics:
             topic.read_by(self)
         self.members: dict[str, Member] = {}
@@ -81,17 +83,18 @@ class Group:
         is_timed = self.delivered_s is not None
 
         def done(taker: Taker, now_s: float, message: Message) -> Message | None:
-            claim = holding[taker]
+            try:
+                claim = holding[taker]
+            except KeyError:  # its consumer was closed in the meantime
+                return None
             member = claim.member
             if not claim.plain or claim.waiting or now_s >= member.attention_s:
                 return finish(taker, now_s, message, claim)
             inbox, left = member.inbox, member.left
             if left == 0:
-                if not inbox:
+                if rests(member, taker, now_s):
                     claim.active = False
                     del holding[taker]
-                    member.free.append(taker)
-                    member.parked = True
                     return None
                 left = len(inbox)
                 if left > max_poll_records:  # noqa: PLR1730 - min() would cost a call for each record
@@ -164,6 +167,7 @@ class Group:
         member = self.members.get(taker.name)
         if member is None:
             return
+        member.catch_up()
         claim = self.holding.pop(taker, None)
         if claim is not None:
             record = claim.log.at(claim.next - 1, committed_only=False)
@@ -296,9 +300,20 @@ class Group:
         """For each partition the end of the log minus the committed offset (KAF-24)."""
         return self.places.lag()
 
+    def catch_up(self) -> None:
+        """All members are where they would be by now if somebody had looked all the time (`stretch`)."""
+        for member in self.members.values():
+            member.catch_up()
+
+    def watch_each(self) -> None:
+        """From now on members have to see to each record when it comes."""
+        self.is_watched = True
+        self.catch_up()
+
     def somebody_listens(self) -> None:
         """From now on somebody is to be told of each record that is done."""
         self.lean = False
+        self.catch_up()
         for place in self.places:
             if place.claim is not None:
                 place.claim.plain = False

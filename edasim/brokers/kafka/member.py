@@ -20,10 +20,12 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ...kernel.plane import URGENT
 from ..base import Message, Taker
 from .assignors import Strategy, TopicPartition
 from .claims import Claim, Place
 from .configuration import Commit
+from .stretch import Stretch
 
 if TYPE_CHECKING:
     from .group import Group
@@ -41,27 +43,32 @@ class Member:
         self.instance = name if group.settings.static_members else None
         self.topics = group.topics
         self.claims: list[Claim] = []
-        self.inbox: deque[Claim] = deque()
-        self.left = 0
+        self.inbox, self.left = deque[Claim](), 0
         self.free: deque[Taker] = deque()
         self.takers: dict[Taker, None] = {}
-        self.parked = False
-        self.alive = True
+        self.parked, self.alive = False, True
+        self.stretch: Stretch | None = None
         self.generation = 0
         self.attention_s = NOW_S
-        self.polled_s: float = 0.0
-        self._commit_due_s = 0.0
+        self.polled_s = self._commit_due_s = 0.0
         self._heard = self._joining = self._left_group = False
         self._commit_watched = self._poll_watched = self._waits_for_bytes = False
         self._cooperative = group.strategy is Strategy.COOPERATIVE_STICKY
         self._last_given: list[TopicPartition] = []
         self._new_partitions: list[TopicPartition] | None = None
 
+    def catch_up(self) -> None:
+        """Is where it would be by now if somebody had looked all the time (`Stretch`)."""
+        if self.stretch is not None and self.stretch.lasts:
+            self.stretch.end()
+
     # ---------------------------------------------------------------- takers
 
     def ready(self, taker: Taker, now_s: float) -> None:
         """A taker is free."""
+        self.catch_up()
         self.takers[taker] = None
+        self.stretch = Stretch.of(self)
         message = self.next_for(taker, now_s)
         if message is not None:
             taker.take(now_s, message)
@@ -80,6 +87,7 @@ class Member:
 
     def there_is_more(self, now_s: float, claim: Claim, records: int) -> None:
         """Records can be read at a claim, now or when they were polled."""
+        self.catch_up()
         self.inbox.extend([claim] * records)
         if self.parked and self.left == 0:
             self._poll_while_parked(now_s)
@@ -136,9 +144,10 @@ class Member:
 
     def withdraw(self, taker: Taker) -> None:
         """A taker takes no more; a member without any is still in the group, until it should have polled again."""
+        self.catch_up()
         self.takers.pop(taker, None)
-        if taker in self.free:
-            self.free.remove(taker)
+        self.stretch = Stretch.of(self)
+        self.free = deque(free for free in self.free if free is not taker)
         self.parked = bool(self.free)
 
     def done_with(self, claim: Claim) -> None:
@@ -190,7 +199,7 @@ class Member:
             group.sim.env.watch(now_s + group.settings.max_poll_interval_s, self._poll_is_late)
         if group.commit is Commit.AUTO and not self._commit_watched and self.inbox:
             self._commit_watched = True
-            group.sim.env.watch(self._commit_due_s, self._commit_while_parked)
+            group.sim.env.watch(self._commit_due_s, self._commit_while_parked, priority=URGENT)
         always = group.fetch_waits or group.commit in (Commit.AFTER_BATCH, Commit.BEFORE_PROCESSING)
         timers_run = self._poll_watched and (group.commit is not Commit.AUTO or self._commit_watched)
         if always or self._heard or not timers_run:
@@ -218,6 +227,7 @@ class Member:
 
     def _poll_is_late(self, now_s: float, _: object) -> None:
         """`max.poll.interval.ms` is over: who has not polled since leaves the group (KAF-14)."""
+        self.catch_up()
         self._poll_watched = False
         self.attention_s = NOW_S
         limit_s = self.group.settings.max_poll_interval_s
@@ -247,6 +257,7 @@ class Member:
         return self.group.places.commit_offsets(now_s, self, self.positions())
 
     def _commit_while_parked(self, now_s: float, _: object) -> None:
+        self.catch_up()
         self._commit_watched = False
         self.attention_s = NOW_S
         if self.parked and not self._joining and now_s >= self._commit_due_s:
@@ -273,6 +284,7 @@ class Member:
 
     def hear(self, now_s: float) -> None:
         """A heartbeat says that the group rebalances: acted upon at once if the member waits in poll."""
+        self.catch_up()
         if self.alive and not self._joining:
             self._heard = True
             self.attention_s = NOW_S
@@ -293,6 +305,7 @@ class Member:
 
     def assigned(self, now_s: float, generation: int, partitions: list[TopicPartition]) -> None:
         """The partitions of a new generation: what is new is read from the committed offset."""
+        self.catch_up()
         self.generation = generation
         self._last_given = list(partitions)
         self._joining = self._heard = False
@@ -364,12 +377,14 @@ class Member:
 
     def close(self, now_s: float) -> None:
         """Commits, leaves the group and is no more."""
+        self.catch_up()
         self.commit(now_s)
         self._end(now_s)
         self._say_goodbye(now_s)
 
     def crash(self, now_s: float) -> None:
         """Is no more, and has told nobody."""
+        self.catch_up()
         self._end(now_s)
         self.group.coordinator.fall_silent(now_s, self)
 

@@ -71,6 +71,7 @@ class Places:
     def give_up(self, claim: Claim) -> None:
         """The member does not read the partition any more; what it works on it may end."""
         if claim.granted:
+            claim.member.catch_up()
             claim.granted = claim.plain = False
             claim.note_started()
             claim.log.readers.remove(claim)
@@ -139,6 +140,8 @@ class Places:
         """The reader of a partition reads on from `offset`, which may lie before what was read already (KAF-37)."""
         place = self[topic, partition]
         claim = place.claim
+        if claim is not None:
+            claim.member.catch_up()
         if claim is None or claim.active:
             raise StateError(
                 f"nobody who is free reads {topic}-{partition}",

@@ -65,8 +65,9 @@ class Topic:
         self._producers: dict[int, Producer] = {}
         self._direct = self._short_way()
         waits = settings.linger_s or settings.request_s or settings.replication_s
-        self._always_careful = bool(waits) or not kafka.cluster.well
-        self.route: Callable[[float, Message], None] = self._carefully if self._always_careful else self._direct
+        self.careful = bool(waits) or not kafka.cluster.well
+        """Whether records go the long way."""
+        self.route: Callable[[float, Message], None] = self._carefully if self.careful else self._direct
         self._check_retention_later()
         self.sim.on_end(self._open_rows)
 
@@ -75,9 +76,11 @@ class Topic:
 
     def be_careful(self) -> None:
         """From now on every record goes the long way: by a producer, its batches, and the replicas."""
-        if not self._always_careful:
-            self._always_careful = True
+        if not self.careful:
+            self.careful = True
             self.route = self._carefully
+            for group in self.groups.values():
+                group.watch_each()
             for log, replicas in zip(self.logs, self.replicas, strict=True):
                 log.all_is_told()
                 replicas.catch_up_silently()
@@ -177,6 +180,8 @@ class Topic:
             self.sim.env.watch(now_s + settings.retention_check_s, self._check_retention)
 
     def _check_retention(self, now_s: float, _: object) -> None:
+        for group in self.groups.values():
+            group.catch_up()
         for log in self.logs:
             segments = self._segments(log)
             if segments and self.cleanup is Cleanup.COMPACT:
