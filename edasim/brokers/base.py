@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from ..errors import CapabilityError
 from ..events import Event
 from ..kernel import Simulation
-from ..kernel.runlog import Brief
 
 Message = tuple[int, int, float, float, int, "Event | None"]
 """A message on its way: number, number of its causal root, published_s, enqueued_s, attempt (from 1), event.
@@ -50,32 +49,6 @@ class Taker(Protocol):
 
     def take(self, now_s: float, message: Message, /) -> None:
         """Called by the subscription with the time, which is now; the taker is busy until it settles the message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a taker works that only takes its time: what a subscription needs to work in its place.
-
-    `times_s` are the service times that it draws, and nobody else does; `brief` is where the log counts at the level
-    `metrics`, `endpoint` whose rows it writes at the others.
-    """
-
-    times_s: Iterator[float]
-    endpoint: int
-    brief: Brief | None
-
-
-class Unwatched(Taker, Protocol):
-    """A taker whose subscription may work in its place, while nobody looks (`pace` is not None).
-
-    It may be behind the clock then. Who wants to see it, or to act on it, calls `behind` first: it catches up.
-    """
-
-    pace: Pace | None
-    behind: Callable[[], None] | None
-
-    def go_on(self, message: Message, delivered_s: float, starts_s: float, ends_s: float) -> None:
-        """It has caught up, and is at work on this message."""
 
 
 class Subscription(Protocol):
@@ -116,12 +89,14 @@ class OpenQueue:
     as its attribute `open_queue`.
     A taker that has finished a message acknowledges it, if anyone is to be told (`settled` is not empty); then it
     takes the head of `waiting`, or, with none waiting, notes itself at the end of `free`. That is what `done` does, so
-    takers of one queue may go either way. The three stay the same objects for as long as the subscription lives.
+    takers of one queue may go either way. All stay the same objects for as long as the subscription lives. `takers` are
+    those who may take messages at present, busy or free.
     """
 
     waiting: deque[Message]
     free: deque[Taker]
     settled: Sequence[Callable[[float, Message], None]]
+    takers: dict[object, None]
 
 
 class Destination(Protocol):

@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import checks
-from ..errors import ConfigurationError, HandlerError, UnknownNameError
+from ..errors import ConfigurationError, UnknownNameError
 from ..events import Event
 from ..kernel import Simulation
 from ..kernel.runlog import DEAD_LETTERED, DROPPED, FAILED, FILTERED, NEVER, QUEUED, pack_row
 from .base import Capability, Message, OpenQueue, Taker, event_of
 from .by_hand import Held, Receive, publish
+from .filter import Filter
 from .topology import Topology
 
 
@@ -143,7 +144,7 @@ class Topic:
         made = MemorySubscription(
             self,
             name,
-            wants=Filter(types=_as_types(types), where=_as_condition(where)),
+            wants=Filter.of(types, where),
             capacity=checks.check_optional(checks.check_whole(1))("capacity", capacity),
             overflow=checks.check_word(Overflow)("overflow", overflow),
             max_attempts=checks.check_whole(1)("max_attempts", max_attempts),
@@ -167,6 +168,8 @@ class Topic:
 
     def on_settled(self, tell: Callable[[float, Message], None]) -> None:
         """Calls `tell(now_s, message)` when a message leaves one of the subscriptions for good, or none wants it."""
+        for subscription in self._subscriptions.values():
+            subscription.catch_up()
         self.settled.append(tell)
 
     def tell_settled(self, now_s: float, message: Message) -> None:
@@ -190,44 +193,6 @@ class Topic:
                 pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, attempt, FILTERED)
             )
             self.tell_settled(now_s, message)
-
-
-class Filter:
-    """Which events a subscription wants: some types, a condition, both or everything."""
-
-    def __init__(self, *, types: frozenset[str] | None, where: Callable[[Event], bool] | None) -> None:
-        self.types = types
-        self.where = where
-        self.everything = types is None and where is None
-
-    def accepts(self, event: Event) -> bool:
-        """Whether the event passes."""
-        if self.types is not None and event.type not in self.types:
-            return False
-        try:
-            return self.where is None or bool(self.where(event))
-        except Exception as failure:  # the publisher is not to blame
-            raise HandlerError(
-                f"the condition of a subscription failed on {event!r}: {type(failure).__name__}: {failure}",
-                field="where",
-                value=self.where,
-                remedy="let it answer True or False for every event that is published there, or name the types as well",
-            ) from failure
-
-
-def _as_types(types: str | Iterable[str] | None) -> frozenset[str] | None:
-    if types is None:
-        return None
-    named = [types] if isinstance(types, str) or not isinstance(types, Iterable) else list(types)
-    if not named:
-        raise checks.refuse("types", types, "name at least one event type, or leave it out to receive all")
-    return frozenset(checks.check_text("types", one) for one in named)
-
-
-def _as_condition(where: Callable[[Event], bool] | None) -> Callable[[Event], bool] | None:
-    if where is not None and not callable(where):
-        raise checks.refuse("where", where, "give a function of an event that tells whether it is wanted")
-    return where
 
 
 class MemorySubscription:
@@ -257,9 +222,10 @@ class MemorySubscription:
         self.dead_letters = dead_letters
         self.lane = self.sim.log.lane(topic.broker, topic.name, name)
         self._nobody = self.sim.log.endpoint(self.lane, "")
-        self.open_queue = OpenQueue(waiting=deque(), free=deque(), settled=topic.settled)
-        self.waiting = self.open_queue.waiting
+        self.open_queue = OpenQueue(waiting=deque(), free=deque(), settled=topic.settled, takers={})
+        self._waiting = self.open_queue.waiting
         self._free = self.open_queue.free
+        self._takers = self.open_queue.takers
         self._held: dict[Held, None] = {}
         self.offer, self.done = self._hot_path()
         self.sim.on_end(self._open_rows)
@@ -268,7 +234,7 @@ class MemorySubscription:
         self,
     ) -> tuple[Callable[[float, Message], None], Callable[[Taker, float, Message], Message | None]]:
         """`offer` and `done` as closures: their names are local, which makes each call a third cheaper."""
-        waiting, free, settled, room = self.waiting, self._free, self.topic.settled, self.capacity or 0
+        waiting, free, settled, room = self._waiting, self._free, self.topic.settled, self.capacity or 0
         wait, first_waiting, first_free, set_free = waiting.append, waiting.popleft, free.popleft, free.append
 
         def offer(now_s: float, message: Message) -> None:
@@ -280,9 +246,10 @@ class MemorySubscription:
 
         def offer_within_capacity(now_s: float, message: Message) -> None:
             if not free and len(waiting) >= room:
-                self._overflow(now_s, message)
-            else:
-                offer(now_s, message)
+                self.catch_up()
+                if not free and len(waiting) >= room:
+                    return self._overflow(now_s, message)
+            return offer(now_s, message)
 
         def done(taker: Taker, now_s: float, message: Message) -> Message | None:
             if settled:
@@ -294,10 +261,25 @@ class MemorySubscription:
 
         return offer if self.capacity is None else offer_within_capacity, done
 
+    @property
+    def waiting(self) -> deque[Message]:
+        """The messages that nobody has taken yet."""
+        self.catch_up()
+        return self._waiting
+
+    def catch_up(self) -> None:
+        """The queue and who takes from it are where they would be by now if somebody had looked all the time."""
+        for taker in self._takers:
+            behind: Callable[[], None] | None = getattr(taker, "behind", None)
+            if behind is not None:
+                behind()
+
     def ready(self, taker: Taker, now_s: float) -> None:
         """The taker is free: it gets the message at the head, or waits behind those who are free already."""
-        if self.waiting:
-            taker.take(now_s, self.waiting.popleft())
+        self.catch_up()
+        self._takers[self if isinstance(taker, Receive) else taker] = None
+        if self._waiting:
+            taker.take(now_s, self._waiting.popleft())
         else:
             self._free.append(taker)
 
@@ -307,17 +289,20 @@ class MemorySubscription:
 
     def withdraw(self, taker: Taker) -> None:
         """The taker, if it is free, takes no more messages."""
+        self.catch_up()
+        self._takers.pop(taker, None)
         if taker in self._free:
             self._free.remove(taker)
 
     def give_back(self, now_s: float, messages: Sequence[Message]) -> None:
         """What crashed takers held goes to the head of the queue, or to whoever is free, as the next attempt."""
-        self.waiting.extendleft(
+        self.catch_up()
+        self._waiting.extendleft(
             (number, root, published_s, now_s, attempt + 1, event)
             for number, root, published_s, _, attempt, event in reversed(messages)
         )
-        while self._free and self.waiting:
-            self._free.popleft().take(now_s, self.waiting.popleft())
+        while self._free and self._waiting:
+            self._free.popleft().take(now_s, self._waiting.popleft())
 
     def refuse(self, now_s: float, message: Message) -> int:
         """A handler failed: back to the head, or aside after `max_attempts`. Returns the outcome for the log."""
@@ -353,8 +338,8 @@ class MemorySubscription:
     def _overflow(self, now_s: float, newest: Message) -> None:
         dropped = newest
         if self.overflow is Overflow.DROP_OLDEST:
-            dropped = self.waiting.popleft()
-            self.waiting.append(newest)
+            dropped = self._waiting.popleft()
+            self._waiting.append(newest)
         number, root, published_s, enqueued_s, attempt, _ = dropped
         self.sim.log.add(
             pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, now_s, self._nobody, attempt, DROPPED)
@@ -365,7 +350,7 @@ class MemorySubscription:
         held = [delivery.open_row() for delivery in self._held]
         queued: list[Any] = [
             pack_row(number, root, published_s, enqueued_s, NEVER, NEVER, NEVER, self._nobody, attempt, QUEUED)
-            for number, root, published_s, enqueued_s, attempt, _ in self.waiting
+            for number, root, published_s, enqueued_s, attempt, _ in self._waiting
         ]
         return held + queued
 

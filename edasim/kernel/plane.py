@@ -61,6 +61,8 @@ class PlaneEnvironment(simpy.Environment):
         self.chore: Callable[[], None] = _nothing_to_do
         self.behind: dict[Callable[[], None], None] = {}
         """Who is behind the clock: each is called to catch up, and takes itself off this list."""
+        self.unwatched = False
+        """Whether anyone may fall behind: while a run is under way, and something else is still to happen."""
         self.running = False
         self._watches = 0
 
@@ -115,7 +117,7 @@ class PlaneEnvironment(simpy.Environment):
                 remedy="wait inside of it by yield, such as `yield env.timeout(1.0)`; run it from outside only",
                 at_s=float(self._now),
             )
-        self.running = True
+        self.running = self.unwatched = True
         try:
             self.prepare()
             return super().run(until)
@@ -123,6 +125,7 @@ class PlaneEnvironment(simpy.Environment):
             error.happened_at(float(self._now))
             raise
         finally:
+            self.unwatched = False
             self.catch_up()
             self.running = False
 
@@ -145,6 +148,7 @@ class PlaneEnvironment(simpy.Environment):
             return None
         if len(self._queue) == self._watches and not self.records:
             if self.behind:
+                self.unwatched = False
                 return self.catch_up()
             if self._watches:
                 raise EmptySchedule

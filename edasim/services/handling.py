@@ -169,3 +169,15 @@ class Publishing:
             remedy=remedy,
             at_s=float(self.sim.env.now),
         )
+
+
+def stop(handling: Generator[Any, Any, Any]) -> None:
+    """Ends a handler whose node has crashed: its `finally` and `with` blocks run, nothing else of it does.
+
+    SimPy's `with resource.request()` does not release what it holds when a generator is only closed.
+    """
+    try:
+        handling.throw(NodeCrashed())
+    except (NodeCrashed, StopIteration):
+        return
+    handling.close()

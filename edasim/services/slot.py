@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from ..brokers.base import Message, OpenQueue, Pace, event_of
+from ..brokers.base import Message, OpenQueue, event_of
+from ..brokers.stretch import Pace
 from ..errors import EdasimError
 from ..kernel.plane import NORMAL, Record
 from ..kernel.runlog import CRASHED, DONE, DROPPED, FAILED, IN_FLIGHT, NEVER, Brief, pack_row
 from ..kernel.streams import numbers_of
 from ..kernel.times import is_continuous
-from .handling import Acknowledge, Context, NodeCrashed, Returned
+from .handling import Acknowledge, Context, NodeCrashed, Returned, stop
+from .stretch import QueueStretch
 
 if TYPE_CHECKING:
     from .node import Node
@@ -62,18 +64,21 @@ class Slot:
         self.pace = Pace(numbers_of(draw), self._endpoint, brief) if alone else None
         plain = at_once and service.subscription.delivered_s is None
         queue: OpenQueue | None = getattr(service.subscription, "open_queue", None)
+        stretch = None
+        if queue is not None and self.pace is not None:
+            stretch = QueueStretch(self.sim, self, self.pace, queue)
         if brief is not None and plain:
-            return self._short_way(draw, brief, queue)
-        return self._usual_way(draw, brief)
+            return self._short_way(draw, brief, queue, stretch)
+        return self._usual_way(draw, brief, stretch)
 
     def _short_way(
-        self, draw: Callable[[], float], brief: Brief, queue: OpenQueue | None
+        self, draw: Callable[[], float], brief: Brief, queue: OpenQueue | None, stretch: QueueStretch | None
     ) -> Callable[[float, Message], None]:
         """Only counted, without handler, handover or buffer: a message starts as it is taken."""
         slot, append, subscription = self, self.sim.log.append, self.service.subscription
         done, acknowledge, is_open = subscription.done, subscription.acknowledge, queue is not None
         records, ids, times = self.sim.env.records, self.sim.env.ids, numbers_of(draw)
-        queue = queue or OpenQueue(waiting=deque(), free=deque(), settled=())
+        queue = queue or OpenQueue(waiting=deque(), free=deque(), settled=(), takers={})
         waiting, settled, set_free = queue.waiting, queue.settled, queue.free.append
         first_waiting = waiting.popleft
         add_wait, add_service = brief.waits_s.append, brief.services_s.append
@@ -96,6 +101,9 @@ class Slot:
             if is_open:
                 if settled:
                     acknowledge(now_s, message)
+                if stretch is not None and stretch.begin(now_s):
+                    slot._message = None
+                    return None
                 if not waiting:
                     slot._message = None
                     set_free(slot)
@@ -111,7 +119,9 @@ class Slot:
         self._finish = finish
         return take
 
-    def _usual_way(self, draw: Callable[[], float], brief: Brief | None) -> Callable[[float, Message], None]:
+    def _usual_way(
+        self, draw: Callable[[], float], brief: Brief | None, stretch: QueueStretch | None
+    ) -> Callable[[float, Message], None]:
         slot, service, log = self, self.service, self.sim.log
         records, ids, times = self.sim.env.records, self.sim.env.ids, numbers_of(draw)
         append, endpoint, done, handover_s = log.append, self._endpoint, service.subscription.done, service.handover_s
@@ -138,6 +148,9 @@ class Slot:
                 append(
                     pack_row(number, root, published_s, enqueued_s, taken_s, started_s, now_s, endpoint, attempt, DONE)
                 )
+            if stretch is not None and stretch.begin(now_s):
+                slot._message = None
+                return None
             following = slot._message = done(slot, now_s, message)
             if following is None:
                 return None
@@ -333,7 +346,7 @@ class Slot:
         except Exception as failure:  # noqa: BLE001 - as in `_handle`
             self._refuse(context.now_s, message, failure)
         else:
-            _stop(handling)
+            stop(handling)
         finally:
             context.inside = False
 
@@ -380,18 +393,6 @@ class Slot:
             outcome = subscription.refuse(now_s, message)
         self._log(now_s, message, outcome)
         subscription.ready(self, now_s)
-
-
-def _stop(handling: Generator[Any, Any, Any]) -> None:
-    """Ends a handler whose node has crashed: its `finally` and `with` blocks run, nothing else of it does.
-
-    SimPy's `with resource.request()` does not release what it holds when a generator is only closed.
-    """
-    try:
-        handling.throw(NodeCrashed())
-    except (NodeCrashed, StopIteration):
-        return
-    handling.close()
 
 
 def _ignore(_time_s: float) -> None:

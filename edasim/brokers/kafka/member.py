@@ -25,7 +25,7 @@ from ..base import Message, Taker
 from .assignors import Strategy, TopicPartition
 from .claims import Claim, Place
 from .configuration import Commit
-from .stretch import Stretch
+from .stretch import MemberStretch
 
 if TYPE_CHECKING:
     from .group import Group
@@ -47,7 +47,7 @@ class Member:
         self.free: deque[Taker] = deque()
         self.takers: dict[Taker, None] = {}
         self.parked, self.alive = False, True
-        self.stretch: Stretch | None = None
+        self.stretch: MemberStretch | None = None
         self.generation = 0
         self.attention_s = NOW_S
         self.polled_s = self._commit_due_s = 0.0
@@ -58,7 +58,7 @@ class Member:
         self._new_partitions: list[TopicPartition] | None = None
 
     def catch_up(self) -> None:
-        """Is where it would be by now if somebody had looked all the time (`Stretch`)."""
+        """Is where it would be by now if somebody had looked all the time (`stretch`)."""
         if self.stretch is not None and self.stretch.lasts:
             self.stretch.end()
 
@@ -68,7 +68,7 @@ class Member:
         """A taker is free."""
         self.catch_up()
         self.takers[taker] = None
-        self.stretch = Stretch.of(self)
+        self.stretch = MemberStretch.of(self)
         message = self.next_for(taker, now_s)
         if message is not None:
             taker.take(now_s, message)
@@ -146,7 +146,7 @@ class Member:
         """A taker takes no more; a member without any is still in the group, until it should have polled again."""
         self.catch_up()
         self.takers.pop(taker, None)
-        self.stretch = Stretch.of(self)
+        self.stretch = MemberStretch.of(self)
         self.free = deque(free for free in self.free if free is not taker)
         self.parked = bool(self.free)
 
