@@ -6,7 +6,8 @@ UNIT ?= unit
 BIN := .venv/bin
 BUILT := .venv/.built
 CODE := edasim tests tools benchmarks notebooks
-TESTS := $(BIN)/pytest -n 2 -p no:nbval --ignore=tests/browser -q --dist=worksteal
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/pytest
+TESTS := $(PYTEST) -n 2 -p no:nbval --ignore=tests/browser -q --dist=worksteal
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 unexport PYTHONDONTWRITEBYTECODE # each of the many processes would compile every library again, and that is half of their time
@@ -24,8 +25,8 @@ lab: $(BUILT) ## JupyterLab with the chapters, on 127.0.0.1 (PORT=8888; NO_BROWS
 		--ServerApp.log_level=WARN $(AS_ROOT) $(if $(NO_BROWSER),--no-browser)
 
 test: $(BUILT) ## every check down to `browser`, the quick ones side by side (UNIT=coverage measures coverage as well)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types fidelity style floors spelling
-	@$(MAKE) --no-print-directory --jobs=1 $(UNIT) chapters browser
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target browser types fidelity style floors spelling
+	@$(MAKE) --no-print-directory --jobs=1 $(UNIT) chapters
 
 style: $(BUILT) ## ruff's rules and format; what notebooks may store
 	$(BIN)/ruff check $(CODE)
@@ -48,10 +49,10 @@ unit: $(BUILT) ## the tests and doctests that need no browser and are not long
 	$(TESTS) -m "not long"
 
 chapters: $(BUILT) ## runs each chapter and compares its checked cells
-	LOKY_MAX_CPU_COUNT=1 $(BIN)/pytest -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
+	LOKY_MAX_CPU_COUNT=1 $(PYTEST) -n 2 --dist=loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 browser: $(BUILT) ## labs, theatre and progress in a real JupyterLab, in Chromium
-	$(BIN)/pytest -n 3 -m "not long" tests/browser
+	$(BIN)/pytest -p no:nbval -m "not long" tests/browser
 
 long: $(BUILT) ## what takes longer: theory, crashes over many seeds, laws with all their examples
 	$(TESTS) -m long tests

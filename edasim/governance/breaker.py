@@ -139,6 +139,7 @@ class Circuit:
     """
 
     __slots__ = (
+        "_last",
         "_needed",
         "_open_until_s",
         "_permits",
@@ -162,9 +163,10 @@ class Circuit:
         self._told = told
         self._slow_call_s = configuration.slow_call_s
         self._permits = 0
-        self._open_until_s = math.inf
+        self._open_until_s = -math.inf
+        """Before this instant it refuses everything."""
         self._needed = configuration.calls_needed
-        self._window = self._closed_window(now_s)
+        self._watch(self._closed_window(now_s))
 
     @property
     def calls(self) -> int:
@@ -193,8 +195,10 @@ class Circuit:
         state = self.state
         if state is CLOSED or state is DISABLED or state is METRICS_ONLY:
             return True
-        if self.due_s <= now_s:
-            self.advance(now_s)
+        if now_s < self._open_until_s:
+            self.refused += 1
+            return False
+        self.advance(now_s)
         if self.state is OPEN and now_s > self._open_until_s:
             self._enter(now_s, HALF_OPEN)
         if self.state is HALF_OPEN and self._permits > 0:
@@ -211,18 +215,28 @@ class Circuit:
                 return
             self.advance(now_s)
             state = self.state
+        slow = duration_s > self._slow_call_s
+        last = self._last
+        if last is None:
+            self._window.record(now_s, not ok, slow)
+        else:
+            place, kind = next(last.places), 0 if ok and not slow else (not ok) + 2 * slow
+            if last.ring[place] == kind:
+                return  # it takes the place of one of its kind: all is as when that was judged
+            last.put(place, kind)
+        if state is CLOSED or state is HALF_OPEN:
+            self._judge(now_s, state)
+
+    def _judge(self, now_s: float, state: State) -> None:
+        """Opens or closes the circuit if the calls in the window decide it."""
         window = self._window
-        window.record(now_s, not ok, duration_s > self._slow_call_s)
-        calls = window.calls
-        if calls < self._needed or (state is not CLOSED and state is not HALF_OPEN):
+        calls, failed, slow = window.calls, window.failed, window.slow
+        if calls < self._needed:
             return
-        failed, slow = window.failed, window.slow
-        if failed or slow:
-            settings = self.configuration
-            if failed / calls >= settings.failure_rate_ratio or slow / calls >= settings.slow_call_rate_ratio:
-                self._enter(now_s, OPEN)
-                return
-        if state is HALF_OPEN:
+        settings = self.configuration
+        if failed / calls >= settings.failure_rate_ratio or slow / calls >= settings.slow_call_rate_ratio:
+            self._enter(now_s, OPEN)
+        elif state is HALF_OPEN:
             self._enter(now_s, CLOSED)
 
     def release(self, now_s: float) -> None:
@@ -238,7 +252,7 @@ class Circuit:
     def _enter(self, now_s: float, state: State) -> None:
         before, self.state = self.state, state
         configuration = self.configuration
-        self._open_until_s = self.due_s = math.inf
+        self._open_until_s, self.due_s = -math.inf, math.inf
         if state is OPEN:
             self.times_opened += 1
             self._open_until_s = now_s + configuration.open_wait_s(self.times_opened)
@@ -247,16 +261,21 @@ class Circuit:
         elif state is HALF_OPEN:
             self._permits = configuration.permitted_half_open_calls
             self._needed = configuration.half_open_calls_needed
-            self._window = LastCalls(configuration.permitted_half_open_calls)
+            self._watch(LastCalls(configuration.permitted_half_open_calls))
             if configuration.half_open_s is not None:
                 self.due_s = now_s + configuration.half_open_s
         else:
             self._needed = configuration.calls_needed
-            self._window = self._closed_window(now_s)
+            self._watch(self._closed_window(now_s))
             if state is not FORCED_OPEN:
                 self.times_opened = 0
         if self._told is not None and before is not state:
             self._told(now_s, before, state)
+
+    def _watch(self, window: CallWindow) -> None:
+        """Counts in another window from now on."""
+        self._window = window
+        self._last = window if isinstance(window, LastCalls) else None
 
     def _closed_window(self, now_s: float) -> CallWindow:
         size = self.configuration.window_size

@@ -54,24 +54,24 @@ class TokenBucket:
 
 
 class Bucket:
-    """The tokens there were when it was last asked."""
+    """The `tokens` there were at `at_s`, when it was last asked."""
 
-    __slots__ = ("_at_s", "_burst", "_rate_per_s", "refused", "tokens")
+    __slots__ = ("at_s", "burst", "rate_per_s", "refused", "tokens")
 
     def __init__(self, configuration: TokenBucket, now_s: float) -> None:
-        self._rate_per_s, self._burst = configuration.rate_per_s, configuration.burst
+        self.rate_per_s, self.burst = configuration.rate_per_s, configuration.burst
         self.tokens = configuration.burst
         self.refused = 0
-        self._at_s = now_s
+        self.at_s = now_s
 
     def allow(self, now_s: float) -> bool:
         """Whether there is a token; a yes takes it."""
-        tokens, since_s = self.tokens, now_s - self._at_s
+        tokens, since_s = self.tokens, now_s - self.at_s
         if since_s > 0.0:
-            tokens += since_s * self._rate_per_s
-            if tokens > self._burst:  # noqa: PLR1730 - a call of `min` takes as long as all the rest
-                tokens = self._burst
-            self._at_s = now_s
+            tokens += since_s * self.rate_per_s
+            if tokens > self.burst:  # noqa: PLR1730 - a call of `min` takes as long as all the rest
+                tokens = self.burst
+            self.at_s = now_s
         if tokens >= 1.0:
             self.tokens = tokens - 1.0
             return True

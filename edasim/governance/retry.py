@@ -140,21 +140,35 @@ class Retry:
         return Retries(self, draws)
 
 
-class Retries:
-    """Answers as `Retry.wait_s` does, with the next number of its draws; the first spreads are computed once."""
+KNOWN = 16
+"""Of the waits before so many attempts the spreads are computed once."""
 
-    __slots__ = ("_attempts", "_backoff", "_draws", "_retry_on", "_spreads_s")
+
+class Retries:
+    """Answers as `Retry.wait_s` does, with the next number of `draws`; the first spreads are computed once."""
+
+    __slots__ = ("_attempts", "_backoff", "_retry_on", "_spreads_s", "draws")
 
     def __init__(self, policy: Retry, draws: Iterator[float]) -> None:
         self._attempts, self._backoff, self._retry_on = policy.attempts, policy.backoff, policy.retry_on
-        self._draws = draws
-        self._spreads_s = {failed: policy.backoff.spread_s(failed) for failed in range(1, min(policy.attempts, 16))}
+        self.draws = draws
+        self._spreads_s = {failed: policy.backoff.spread_s(failed) for failed in range(1, min(policy.attempts, KNOWN))}
+
+    def spreads_s(self, failure: Failure) -> list[tuple[float, float]] | None:
+        """Of all waits after this failure the least and the breadth above it, by failed attempts (from 1 on, no 0).
+
+        None if it takes more to tell, and `wait_s` must be asked.
+        """
+        if failure not in self._retry_on:
+            return []
+        spreads_s = [spread_s for spread_s in self._spreads_s.values() if spread_s is not None]
+        return [(0.0, 0.0), *spreads_s] if len(spreads_s) == self._attempts - 1 else None
 
     def wait_s(
         self, failed_attempts: int, failure: Failure, previous_wait_s: float | None, left_s: float
     ) -> float | None:
         """Seconds to wait before the next attempt, or None to give up; a number is drawn in any case."""
-        draw = next(self._draws)
+        draw = next(self.draws)
         if failed_attempts >= self._attempts or failure not in self._retry_on:
             return None
         spread_s = self._spreads_s.get(failed_attempts)

@@ -7,6 +7,7 @@ answer in constant time whatever the window's size. Left out: the mean duration 
 
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 
@@ -21,29 +22,36 @@ class CallWindow(Protocol):
         """Counts a call that ended at `now_s`, and forgets what has left the window."""
 
 
-class LastCalls:
-    """The last `size` calls."""
+EMPTY = 4
+"""What a place of the ring holds before its first call; a call is 1 if it failed, plus 2 if it was slow."""
 
-    __slots__ = ("_at", "_ring", "calls", "failed", "size", "slow")
+
+class LastCalls:
+    """The last `size` calls.
+
+    `ring` holds their kinds, and `places` gives the place of the next one, over and over; see `put`.
+    """
+
+    __slots__ = ("calls", "failed", "places", "ring", "size", "slow")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.calls = self.failed = self.slow = 0
-        self._ring = bytearray(size)
-        self._at = 0
+        self.ring = bytearray([EMPTY]) * size
+        self.places = itertools.cycle(range(size))
 
     def record(self, now_s: float, failed: bool, slow: bool) -> None:
         """Counts a call, in place of the oldest if the window is full."""
-        at = self._at
-        oldest = self._ring[at]  # a good call, if there is none yet
-        if self.calls < self.size:
+        self.put(next(self.places), failed + 2 * slow)
+
+    def put(self, place: int, kind: int) -> None:
+        """Counts a call in the next of the `places`; where there was one of its kind, this would change nothing."""
+        oldest, self.ring[place] = self.ring[place], kind
+        if oldest == EMPTY:
             self.calls += 1
-        if failed or slow or oldest:
-            self.failed += failed - (oldest & 1)
-            self.slow += slow - (oldest >> 1)
-            self._ring[at] = failed + 2 * slow
-        at += 1
-        self._at = at if at < self.size else 0
+            oldest = 0
+        self.failed += (kind & 1) - (oldest & 1)
+        self.slow += (kind >> 1) - (oldest >> 1)
 
 
 class LastSeconds:

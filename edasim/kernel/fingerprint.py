@@ -34,8 +34,7 @@ def fingerprint(run: Run) -> str:
     for column in run.deliveries.columns.values():
         parts.update(np.ascontiguousarray(column).tobytes())
     for piece in _pieces(run):
-        parts.update(piece.encode())
-        parts.update(b"\0")
+        parts.update(piece.encode() + b"\0")
     return parts.hexdigest()[:16]
 
 
@@ -48,7 +47,7 @@ def _pieces(run: Run) -> Iterator[str]:
         yield canonical((endpoint, counted.outcomes.tolist(), counted.redelivered, sums))
         yield canonical((_told(counted.waits), _told(counted.responses)))
     for fact in run.fact_list:
-        yield canonical((fact.time_s, fact.kind, fact.subject, fact.detail))
+        yield _sequence((fact.time_s, fact.kind, fact.subject, fact.detail))
     for event in run.kept_events:
         yield canonical(event)
     for event in _always_alike(run):
@@ -101,13 +100,18 @@ def _teller(kind: type) -> Callable[[Any], str]:
 
 
 def _sequence(value: Iterable[Any]) -> str:
-    plain = _PLAIN
-    return f"[{','.join([repr(item) if item.__class__ in plain else canonical(item) for item in value])}]"
+    plain, teller = _PLAIN, _teller
+    told = [repr(item) if item.__class__ in plain else teller(item.__class__)(item) for item in value]
+    return f"[{','.join(told)}]"
 
 
 def _mapping(value: Mapping[Any, Any]) -> str:
-    items = sorted([(canonical(key), canonical(item)) for key, item in value.items()])
-    return f"{{{','.join([f'{key}:{item}' for key, item in items])}}}"
+    plain, items = _PLAIN, []
+    for key, item in value.items():
+        name = repr(key) if key.__class__ in plain else canonical(key)
+        items.append((name, repr(item) if item.__class__ in plain else canonical(item)))
+    items.sort()
+    return f"{{{','.join(map(':'.join, items))}}}"
 
 
 def _inside(kind: type) -> Callable[[Any], str]:

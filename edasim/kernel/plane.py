@@ -40,7 +40,7 @@ not be earlier than now."""
 Record = tuple[float, int, int, Action, Any]
 
 BETWEEN_CHORES = 16_384
-"""So many records run between two looks at the chore (emptying the log's buffer)."""
+"""So many records run, or SimPy's events between them, until the next chore (emptying the log's buffer)."""
 
 CHORES_AT_AN_INSTANT = 128
 """After so many chores at one instant, about two million records, time is taken to stand still for good."""
@@ -49,7 +49,8 @@ CHORES_AT_AN_INSTANT = 128
 class PlaneEnvironment(simpy.Environment):
     """An ordinary `simpy.Environment` that also runs the records of the message plane, in one order with its events.
 
-    `prepare` is called when a run begins, `chore` every `BETWEEN_CHORES` records.
+    `prepare` is called when a run begins, `chore` every `BETWEEN_CHORES` records, SimPy's events
+    between them included.
     """
 
     def __init__(self, initial_time: float = 0.0) -> None:
@@ -65,6 +66,7 @@ class PlaneEnvironment(simpy.Environment):
         """Whether anyone may fall behind: while a run is under way, and something else is still to happen."""
         self.running = False
         self._watches = 0
+        self._until_chore = repeat(None, BETWEEN_CHORES)
 
     def at(self, time_s: float, action: Action, argument: Any = None) -> None:
         """Schedules `action(time_s, argument)` on the plane; a `StateError` for a time in the past."""
@@ -137,14 +139,15 @@ class PlaneEnvironment(simpy.Environment):
         if self.running:
             if self.records:
                 before_s, chores = self._now, 0
-                while self._run_records(BETWEEN_CHORES):
+                while self._run_records(self._until_chore):
+                    self._until_chore = repeat(None, BETWEEN_CHORES)
                     self.chore()
                     chores = chores + 1 if self._now == before_s else 0
                     before_s = self._now
                     if chores > CHORES_AT_AN_INSTANT:
                         raise _time_stands_still(before_s)
         elif self.records and not (self._queue and self._queue[0] < self.records[0]):
-            self._run_records(1)
+            self._run_records(repeat(None, 1))
             return None
         if len(self._queue) == self._watches and not self.records:
             if self.behind:
@@ -154,8 +157,8 @@ class PlaneEnvironment(simpy.Environment):
                 raise EmptySchedule
         return _step_of_simpy(self)
 
-    def _run_records(self, limit: int) -> bool:
-        """Runs records until SimPy's next event comes first (False), none is left (False), or `limit` have run (True).
+    def _run_records(self, turns: Iterator[None]) -> bool:
+        """Runs records until SimPy's next event comes first (False), none is left (False), or `turns` are over (True).
 
         The running record stays at the top of the heap: what its action schedules is later, or as early with a larger
         id. So the record that the action returns can replace it in one step; it must not be earlier, and nobody
@@ -164,7 +167,7 @@ class PlaneEnvironment(simpy.Environment):
         records, queue, now_s = self.records, self._queue, self._now
         record = None
         try:
-            for _ in repeat(None, limit):
+            for _ in turns:
                 record = records[0]
                 now_s, _, _, action, argument = record
                 if queue and queue[0][0] <= now_s and queue[0] < record:

@@ -232,6 +232,7 @@ class RunLog:
 
     def empty_buffers(self, long_enough: int = LONG_BRIEF) -> None:
         """As `flush`, but leaves the times of a consumer where they are until there are enough of them."""
+        self.catch_up()
         for endpoint, brief in self._briefs.items():
             if len(brief.waits_s) >= long_enough:
                 waits_s, services_s = as_array(brief.waits_s), as_array(brief.services_s)
@@ -241,7 +242,6 @@ class RunLog:
             if brief.refused:
                 self.metrics.count_refused(endpoint, brief.refused)
                 brief.refused = 0
-        self.catch_up()
         if not self._fresh:
             return
         rows = np.frombuffer(b"".join(self._fresh), dtype=ROW)

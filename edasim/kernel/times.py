@@ -29,6 +29,9 @@ LEAST, MOST = 1e-12, 1e12
 """What a mean in seconds, a rate per second or a variability may be: beyond, floating point numbers overflow, or no
 simulated time would ever pass."""
 
+SHORT_S = 1e-6
+"""Times of a mean below this may vanish beside that of the clock: it rounds to 2e-10 s after two weeks."""
+
 SHOWN_VALUES = 6
 """A recording prints its values up to this many."""
 
@@ -366,5 +369,12 @@ def with_scv(mean_s: float, scv: float) -> Times:
 
 
 def is_continuous(described: object) -> bool:
-    """Whether two draws are never the same, so that nothing ever ends at the very instant of something else."""
-    return isinstance(described, Exponential | Erlang | Gamma | HyperExponential | LogNormal | Pareto)
+    """Whether two draws are never the same, so that nothing ever ends at the very instant of something else.
+
+    Floating point numbers are: those that hardly vary or are very short, and those of a gamma above scv 1, of which
+    many are next to nothing.
+    """
+    if not isinstance(described, Exponential | Erlang | Gamma | HyperExponential | LogNormal | Pareto):
+        return False
+    next_to_nothing = described.mean_s < SHORT_S or (isinstance(described, Gamma) and described.scv > 1.0)
+    return described.scv >= LEAST and not next_to_nothing

@@ -54,12 +54,39 @@ def server(chromium, tmp_path_factory):
         yield started
 
 
-@pytest.fixture
-def lab(browser, server, tmp_path):
-    """A fresh page, with a fresh profile."""
+@pytest.fixture(scope="session")
+def profile(browser):
+    """A profile of the browser, for one page in which the notebooks are opened and closed, as a learner does."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="no-preference")
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def lab(profile, server, tmp_path):
+    """JupyterLab with no notebook open. Loading it takes longer than most tests, so they share a page that is well."""
     screenshots = Path(os.environ.get("EDASIM_SCREENSHOTS", tmp_path))
     screenshots.mkdir(parents=True, exist_ok=True)
-    context.set_default_timeout(PATIENCE_MS)
-    yield JupyterPage(context.new_page(), server, screenshots)
-    context.close()
+    used = JupyterPage(profile.pages[0] if profile.pages else profile.new_page(), server, screenshots)
+    yield used
+    try:
+        used.leave()
+    except Exception:
+        used.page.close()  # the next test loads another one
+        raise
+
+
+@pytest.fixture
+def run(lab, server, request):
+    """Opens a notebook of these cells in JupyterLab and runs it."""
+
+    def opened(*sources):
+        name = f"{request.node.name}.ipynb"
+        server.write(name, *sources)
+        lab.open(name)
+        lab.run_all()
+        return lab
+
+    yield opened
+    lab.close()

@@ -23,13 +23,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Route, expect
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import ConsoleMessage, Error, Page, Route, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 DATA = ROOT / "data"
 RUN_ALL_S = 300.0
 FOLLOW_S = 60.0
+
+KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 OPENED = """async ([name]) => {
     const app = window.jupyterapp;
@@ -49,6 +53,14 @@ CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cell
 
 CLOSED = "async () => { await window.jupyterapp.commands.execute('kernelmenu:shutdown'); }"
 
+LEFT = """async () => {
+    for (const widget of [...window.jupyterapp.shell.widgets('main')].filter(one => one.context)) {
+        await widget.context.sessionContext.shutdown();
+        widget.context.model.dirty = false;
+        widget.close();
+    }
+}"""
+
 WATCH = """([picture, seconds]) => {
     const find = () => document.querySelector(picture);
     const before = find().innerHTML;
@@ -64,6 +76,21 @@ WATCH = """([picture, seconds]) => {
         setTimeout(() => { watcher.disconnect(); done(null); }, seconds * 1000);
     });
 }"""
+
+
+LAB = """
+import ipywidgets as widgets
+load = widgets.FloatSlider(description="load", min=0.1, max=0.9, step=0.1, value=0.2)
+picture = widgets.HTML()
+picture.add_class("picture")
+def draw(change=None):
+    width = 100 * load.value
+    picture.value = f'<svg role="img" aria-label="a bar" height="20"><rect width="{width:.0f}" height="20"/></svg>'
+load.observe(draw, "value")
+draw()
+display(widgets.VBox([load, picture]))
+"""
+"""The smallest lab: a slider, and a bar that is as long as it says."""
 
 
 def free_port() -> int:
@@ -131,6 +158,11 @@ class LabServer:
         """The full address of `path`, with the token that lets one in."""
         return f"{self.address}{path}?token={self.token}"
 
+    def write(self, name: str, *sources: str) -> None:
+        """Stores a notebook with a title and these code cells."""
+        cells = [new_markdown_cell("# What does the browser show?"), *map(new_code_cell, sources)]
+        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), self.folder / name)
+
     @classmethod
     @contextlib.contextmanager
     def started(cls, notebooks: list[Path], home: Path) -> Iterator[LabServer]:
@@ -160,7 +192,7 @@ class LabServer:
 
 
 class JupyterPage:
-    """A notebook in a browser."""
+    """A notebook in a browser. Several can use the same page in turn, if each leaves it."""
 
     def __init__(self, page: Page, server: LabServer, screenshots: Path) -> None:
         self.page = page
@@ -168,9 +200,10 @@ class JupyterPage:
         self.screenshots = screenshots
         self.console_errors: list[str] = []
         self.strangers: list[str] = []
+        self.elsewhere = re.compile(rf"^https?://(?!{re.escape(server.address.removeprefix('http://'))})")
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
-        page.route(re.compile(rf"^https?://(?!{re.escape(server.address.removeprefix('http://'))})"), self._stranger)
+        page.on("pageerror", self._page_error)
+        page.route(self.elsewhere, self._stranger)
 
     def _console(self, message: ConsoleMessage) -> None:
         """Keeps errors, but not that of Jupyter's own list of kernels.
@@ -183,14 +216,18 @@ class JupyterPage:
         if message.type == "error" and not is_list_of_kernels:
             self.console_errors.append(f"{message.text} ({address})")
 
+    def _page_error(self, error: Error) -> None:
+        self.console_errors.append(str(error))
+
     def _stranger(self, route: Route) -> None:
         self.strangers.append(route.request.url)
         route.abort()
 
     def open(self, name: str) -> None:
-        """Opens the notebook `name` and waits for its kernel."""
-        self.page.goto(self.server.url("/lab"))
-        self.page.wait_for_function("() => window.jupyterapp !== undefined")
+        """Opens the notebook `name` and waits for its kernel; loads JupyterLab if the page does not show it yet."""
+        if not self.page.url.startswith(self.server.address):
+            self.page.goto(self.server.url("/lab"))
+            self.page.wait_for_function("() => window.jupyterapp !== undefined")
         self.page.evaluate(OPENED, [name])
         expect(self.page.get_by_role("dialog")).to_have_count(0)
 
@@ -202,6 +239,15 @@ class JupyterPage:
     def close(self) -> None:
         """Shuts the notebook's kernel down."""
         self.page.evaluate(CLOSED)
+
+    def leave(self) -> None:
+        """Closes all notebooks, ends their kernels and listens no longer: JupyterLab as it was when it was loaded."""
+        if self.page.url.startswith(self.server.address):
+            self.page.evaluate(LEFT)
+            expect(self.page.locator(".jp-NotebookPanel")).to_have_count(0)
+        self.page.remove_listener("console", self._console)
+        self.page.remove_listener("pageerror", self._page_error)
+        self.page.unroute(self.elsewhere)
 
     def outputs(self) -> list[dict[str, Any]]:
         """The outputs of all cells, in order."""

@@ -1,46 +1,10 @@
 """The browser tests can see: a lab that works passes them, and each kind of broken lab fails them."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from jupyter_page import LAB
 
-KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-
-LAB = """
-import ipywidgets as widgets
-load = widgets.FloatSlider(description="load", min=0.1, max=0.9, step=0.1, value=0.2)
-picture = widgets.HTML()
-picture.add_class("picture")
-def draw(change=None):
-    width = 100 * load.value
-    picture.value = f'<svg role="img" aria-label="a bar" height="20"><rect width="{width:.0f}" height="20"/></svg>'
-load.observe(draw, "value")
-draw()
-display(widgets.VBox([load, picture]))
-"""
 BROKEN = LAB.replace("width = 100 * load.value", "width = 100 / (load.value < 0.25)")
 """Draws at first; its callback fails as soon as the slider moves."""
-
-
-def write(server, name, *sources):
-    """Stores a notebook with these code cells where the server finds it."""
-    cells = [new_markdown_cell("# Does the harness see?"), *map(new_code_cell, sources)]
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), server.folder / name)
-
-
-@pytest.fixture
-def run(lab, server, request):
-    """Opens a notebook of these cells in JupyterLab and runs it."""
-
-    def opened(*sources):
-        name = f"{request.node.name}.ipynb"
-        write(server, name, *sources)
-        lab.open(name)
-        lab.run_all()
-        return lab
-
-    yield opened
-    lab.close()
 
 
 def test_a_lab_follows_its_slider(run):
@@ -81,7 +45,7 @@ def test_a_request_to_another_host_is_caught(run):
 
 
 def test_cells_that_never_end_are_caught(lab, server):
-    write(server, "endless.ipynb", "import time\ntime.sleep(60)")
+    server.write("endless.ipynb", "import time\ntime.sleep(60)")
     lab.open("endless.ipynb")
     with pytest.raises(TimeoutError, match="still run"):
         lab.run_all(within_s=1)

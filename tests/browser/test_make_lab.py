@@ -37,7 +37,8 @@ def make():
 
 def test_make_lab_serves_the_chapters_at_the_printed_address(make, tmp_path):
     port, log = free_port(), tmp_path / "log"
-    settings = private_settings(tmp_path / "home") | {"NO_BROWSER": "1", "PORT": str(port)}
+    # a make that runs the tests side by side holds output back until a target is done, and tells so by MAKEFLAGS
+    settings = private_settings(tmp_path / "home") | {"NO_BROWSER": "1", "PORT": str(port), "MAKEFLAGS": ""}
     with process([make, "lab"], log, cwd=ROOT, env=settings) as running:
         address = printed_address(running, log, port)
         assert "JupyterLab" in fetch(address[0])

@@ -1,10 +1,7 @@
 """A long experiment in JupyterLab: its bar appears, and its button stops the busy cell and keeps what is done."""
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
-KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 CELL = """
 import warnings
 import edasim as eda
@@ -16,8 +13,7 @@ print("partial", result.is_partial, "with an interval", result.interval().half_w
 
 
 def test_the_button_stops_a_busy_cell_and_keeps_what_is_done(lab):
-    notebook = new_notebook(cells=[new_code_cell(CELL)], metadata={"kernelspec": KERNELSPEC})
-    nbformat.write(notebook, lab.server.folder / "long.ipynb")
+    lab.server.write("long.ipynb", CELL)
     lab.open("long.ipynb")
     lab.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     expect(lab.page.locator(".widget-hprogress")).to_be_visible()

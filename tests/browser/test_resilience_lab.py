@@ -1,20 +1,12 @@
 """The resilience lab as a learner uses it: nothing is judged before a prediction, then the fault moves by keyboard."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
-
-KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-NOTEBOOK = "resilience-lab.ipynb"
 
 
 @pytest.mark.long
-def test_predict_then_see_then_explore_by_keyboard(lab, server):
-    cells = [new_markdown_cell("# What do we lose?"), new_code_cell("from edasim import labs\n\nlabs.resilience()")]
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), server.folder / NOTEBOOK)
-    lab.open(NOTEBOOK)
-    lab.run_all()
+def test_predict_then_see_then_explore_by_keyboard(run):
+    lab = run("from edasim import labs\n\nlabs.resilience()")
     story = lab.page.locator(".edasim-lab")
     expect(story).to_contain_text("Say first what the oracle will find")
     lab.page.get_by_label("you say").select_option("something is lost")
@@ -27,4 +19,3 @@ def test_predict_then_see_then_explore_by_keyboard(lab, server):
     expect(story).to_contain_text("Say first what the oracle will find")
     lab.screenshot("resilience-lab")
     lab.assert_healthy()
-    lab.close()

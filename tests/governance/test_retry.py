@@ -57,6 +57,19 @@ class TestBackoff:
             left_s = 0.01 if failed == 9 else math.inf
             assert at_work.wait_s(*asked, 0.3, left_s) == retry.wait_s(*asked, draw, 0.3, left_s)
 
+    @pytest.mark.parametrize("jitter", ["none", "full", "equal"])
+    def test_waits_between_two_bounds_are_those_that_it_would_tell(self, jitter):
+        retry = Retry(attempts=9, backoff=Backoff(first_wait_s=0.1, cap_s=3.0, jitter=jitter))
+        spreads_s = retry.start(iter([])).spreads_s(Failure.ERROR)
+        assert len(spreads_s) == 9
+        for failed, (least_s, breadth_s) in list(enumerate(spreads_s))[1:]:
+            assert least_s + 0.37 * breadth_s == retry.wait_s(failed, Failure.ERROR, 0.37)
+
+    @pytest.mark.parametrize(("jitter", "attempts"), [("decorrelated", 3), ("around", 3), ("full", 40)])
+    def test_what_takes_more_than_two_bounds_has_none(self, jitter, attempts):
+        at_work = Retry(attempts=attempts, backoff=Backoff(jitter=jitter)).start(iter([]))
+        assert (at_work.spreads_s(Failure.ERROR), at_work.spreads_s(Failure.INVALID)) == (None, [])
+
     def test_decorrelated_jitter_looks_at_the_wait_before(self):
         backoff = Backoff(first_wait_s=0.1, cap_s=1.0, jitter="decorrelated")
         assert backoff.wait_s(1, draw=0.5) == pytest.approx(0.2)

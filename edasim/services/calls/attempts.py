@@ -44,14 +44,35 @@ class Request:
 
 
 class Attempt:
-    """The `nth` try of a request, sent to an instance. `waited_for` tells whether the client still wants its answer."""
+    """The `nth` try of a request, sent to an instance. `waited_for` tells whether the client still wants its answer.
 
-    __slots__ = ("callee", "nth", "request", "sent_s", "started_s", "waited_for")
+    `ends_s` is the time of the record that ends the work on it, that very object: a record of work that a crash has
+    broken off means nothing any more, whatever its time.
+    """
+
+    __slots__ = ("callee", "ends_s", "message", "nth", "request", "sent_s", "started_s", "waited_for")
 
     def __init__(self, callee: Callee, request: Request, nth: int, sent_s: float) -> None:
         self.callee = callee
         self.request = request
+        self.message = request.message
         self.nth = nth
         self.sent_s = sent_s
-        self.started_s = NEVER
+        self.started_s = self.ends_s = NEVER
         self.waited_for = True
+
+
+class Single(Attempt):
+    """A request and its attempt in one, for a client on the short way (`short.py`), which makes one after another.
+
+    It is used again for another request once this one is settled, so it starts without any values.
+    """
+
+    __slots__ = ("asked_s", "waited_s")
+    asked_s: float
+    waited_s: float | None
+    attempts = Attempt.nth  # type: ignore[misc]
+    """Those that began: the number of the latest."""
+
+    def __init__(self) -> None:
+        self.waited_s = None

@@ -6,7 +6,8 @@ failed attempt like any other, and `Retry.retry_on` says whether it is tried aga
 answers, errors and timeouts, not of the client's own refusals (GV-12); a retry budget neither of these nor of what
 cannot be retried (A6).
 
-The way of an attempt is in `way.py`. Left out: the cost of connections; a network between client and server.
+The way of an attempt is in `way.py`, a shorter one for clients without much protection in `short.py`. Left out: the
+cost of connections; a network between client and server.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ...governance.retry import RETRYABLE
 from ...kernel.plane import Record
 from ...kernel.runlog import DONE, EXPIRED, FAILED, IN_FLIGHT, NEVER
 from ...kernel.streams import numbers_of
-from .attempts import Attempt, Request, Settle
+from .attempts import Attempt, Request, Settle, Single
 from .copies import Copies
 from .discovery import Directory
 from .fallbacks import Fallbacks
@@ -35,6 +36,7 @@ from .line import Line
 from .protections import UNPROTECTED, Protections
 from .rows import Callee, Refusals, Requests, Rows
 from .server import Server
+from .short import ShortWay, is_short
 from .way import UNREACHABLE, Begin, Fail, Reply, Send, beginning, failing, hearing, sending
 
 
@@ -58,9 +60,9 @@ class Client:
     """
 
     __slots__ = (
-        *("_counts", "_deadline_s", "_number", "_open", "_records", "_settled", "answers", "attempt", "balancer"),
+        *("_counts", "_deadline_s", "_number", "_records", "_short", "answers", "attempt", "balancer"),
         *("breaker", "budget", "concurrency", "copies", "directory", "failed", "fallbacks", "limiter", "line", "name"),
-        *("needs_key", "priority", "protections", "reply", "route", "rows", "send", "server", "sim"),
+        *("needs_key", "opened", "priority", "protections", "reply", "route", "rows", "send", "server", "sim", "told"),
     )
     attempt: Begin
     """The next attempt of a request begins; as all parts of its way (`way.py`) it tells the record that follows."""
@@ -75,17 +77,20 @@ class Client:
         self.priority = checks.check_whole(0)("Client.priority", priority)
         self.sim = sim = of.sim
         self._records = sim.env.records
-        self._settled: list[Callable[[float, Message], None]] = []
-        self._open: dict[Request, None] = {}
+        self.told: list[Callable[[float, Message], None]] = []
+        self.opened: dict[Request | Single, None] = {}
         self.rows = Rows(self)
         self._number = sim.log.publisher(name, self._event)
         draws = numbers_of(sim.streams.uniform(f"client/{name}/retry"))
         self._protect(float(sim.env.now))
-        self.failed = failing(self, None if protections.retry is None else protections.retry.start(draws))
+        retries = None if self.protections.retry is None else self.protections.retry.start(draws)
+        self.failed = failing(self, retries)
         self.send = sending(self)
         self.attempt = beginning(self, self.failed)
         self.reply = hearing(self, self.failed)
-        self.route: Callable[[float, Message], None] = self.begin
+        self.rows.lead_back(self.reply)
+        self._short = ShortWay(self, retries) if is_short(self) else None
+        self.route: Callable[[float, Message], None] = self.begin if self._short is None else self._short.ask
         sim.on_end(self._open_rows)
 
     def _protect(self, now_s: float) -> None:
@@ -116,16 +121,21 @@ class Client:
 
     def on_settled(self, told: Callable[[float, Message], None]) -> None:
         """Calls `told(now_s, message)` when a request that was published to the client is answered or given up."""
-        self._settled.append(told)
-        self.route = self._route
+        self.told.append(told)
+        if self._short is None:
+            self.route = self._route
 
     def _route(self, now_s: float, message: Message) -> None:
         """A request is published to the client, and somebody is to be told of its end."""
         self.begin(now_s, message, self._tell_settled)
 
     def _tell_settled(self, now_s: float, request: Request) -> None:
-        for told in self._settled:
-            told(now_s, request.message)
+        self.tell_settled(now_s, request.message)
+
+    def tell_settled(self, now_s: float, message: Message) -> None:
+        """A request that was published to the client is answered or given up."""
+        for told in self.told:
+            told(now_s, message)
 
     def call(self, *, key: str | None = None) -> Any:
         """Asks now; a SimPy event that comes with the `Answer`. `key` is for balancing by consistent hashing."""
@@ -153,7 +163,7 @@ class Client:
     ) -> None:
         """A request begins; `settle` hears of its end. `until_s` and `key` are what a caller hands on."""
         request = Request(message, now_s, now_s + self._deadline_s, settle, key)
-        self._open[request] = None
+        self.opened[request] = None
         if until_s < request.deadline_s:
             request.deadline_s = until_s
             if until_s <= now_s:  # handed on too late: nothing begins any more
@@ -227,7 +237,7 @@ class Client:
     def settle(self, now_s: float, request: Request, rows: Requests, outcome: int) -> None:
         """A request ends, in the way that `rows` collects."""
         request.ok = outcome == DONE
-        del self._open[request]
+        del self.opened[request]
         if self.copies is not None:
             self.copies.cancel(now_s, request)
         if self.fallbacks is not None and rows is self.rows.answered:
@@ -246,4 +256,4 @@ class Client:
 
     def _open_rows(self, now_s: float) -> list[bytes]:
         self.rows.unsettled.register()
-        return [self.rows.unsettled.row(NEVER, request, IN_FLIGHT) for request in self._open]
+        return [self.rows.unsettled.row(NEVER, request, IN_FLIGHT) for request in self.opened]

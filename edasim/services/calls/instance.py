@@ -44,6 +44,7 @@ class Instance:
         """Faults do not bring it back before this instant; `restart` does."""
         self.queue: deque[Attempt] = deque()
         self.at_work: dict[Attempt, None] = {}
+        self.times = numbers_of(server.draw)
         self._records = server.sim.env.records
         shedding = server.shedding
         self.shedding = shedding if isinstance(shedding, ByPriority) else None
@@ -72,13 +73,14 @@ class Instance:
 
     def _receiving(self) -> tuple[Receive, Begin]:
         """How a call is received (begun, left waiting, or refused), and how a worker begins it; the hot path."""
-        instance, server, ids, times = self, self.server, self.sim.env.ids, numbers_of(self.server.draw)
+        instance, server, ids, times = self, self.server, self.sim.env.ids, self.times
         at_work, queue = self.at_work, self.queue
 
         def begin(now_s: float, attempt: Attempt) -> Record:
             attempt.started_s = now_s
             at_work[attempt] = None
-            return (now_s + next(times) * instance.slow_factor, NORMAL, next(ids), instance.worked, attempt)
+            attempt.ends_s = ends_s = now_s + next(times) * instance.slow_factor
+            return (ends_s, NORMAL, next(ids), attempt.callee.worked, attempt)
 
         def receive(now_s: float, attempt: Attempt) -> Record | None:
             if not instance.up:
@@ -88,7 +90,8 @@ class Instance:
             if len(at_work) < server.workers:  # as in `begin`, without a call
                 attempt.started_s = now_s
                 at_work[attempt] = None
-                return (now_s + next(times) * instance.slow_factor, NORMAL, next(ids), instance.worked, attempt)
+                attempt.ends_s = ends_s = now_s + next(times) * instance.slow_factor
+                return (ends_s, NORMAL, next(ids), attempt.callee.worked, attempt)
             if server.room is not None and len(queue) >= server.room:
                 return instance.refuse(now_s, attempt, OVERLOADED)
             queue.append(attempt)
@@ -121,7 +124,7 @@ class Instance:
                 callee.add(now_s, attempt, EXPIRED)
                 return following
             callee.add(now_s, attempt, DONE if ok else FAILED)
-            follower = callee.client.reply(now_s, attempt, None if ok else ERROR)
+            follower = callee.reply(now_s, attempt, None if ok else ERROR)
             if following is None:
                 return follower
             if follower is not None:
@@ -185,7 +188,7 @@ class Instance:
     def refuse(self, now_s: float, attempt: Attempt, why: Failure) -> Record | None:
         """Answers at once that it cannot."""
         attempt.callee.add(now_s, attempt, FAILED)
-        return attempt.callee.client.reply(now_s, attempt, why)
+        return attempt.callee.reply(now_s, attempt, why)
 
     def crash(self) -> None:
         """Fails now: whoever waits for an answer learns that the connection is gone. An instance that is down stays."""
@@ -196,11 +199,12 @@ class Instance:
         lost = [*self.at_work, *self.queue]
         self.sim.log.fact(now_s, "node_crashed", self.name, service=self.server.name, in_work=len(self.at_work))
         for attempt in lost:
+            attempt.ends_s = NEVER
             attempt.callee.add(now_s, attempt, CRASHED)
         self.at_work.clear()
         self.queue.clear()
         for attempt in lost:
-            record = attempt.callee.client.reply(now_s, attempt, UNREACHABLE)
+            record = attempt.callee.reply(now_s, attempt, UNREACHABLE)
             if record is not None:
                 heappush(self._records, record)
 
