@@ -262,6 +262,25 @@ def test_prepare_is_called_when_a_run_begins_and_the_chore_now_and_then(env):
     assert not env.running
 
 
+def test_the_chore_comes_though_events_of_simpy_lie_between_the_records(monkeypatch):
+    monkeypatch.setattr("edasim.kernel.plane.BETWEEN_CHORES", 100)
+    env = PlaneEnvironment()
+    chores = []
+    env.chore = lambda: chores.append(env.now)
+
+    def ticking():
+        while env.now < 100.0:
+            yield env.timeout(0.5)
+
+    def tick(now_s, left):
+        return (now_s + 0.1, NORMAL, env.next_id(), tick, left - 1) if left > 1 else None
+
+    env.process(ticking())
+    env.at(0.05, tick, 1000)
+    env.run()
+    assert 10 <= len(chores) <= 13
+
+
 # ------------------------------------------------------------------------------------------------ step and peek
 
 
