@@ -23,7 +23,8 @@ from ..kernel.runlog import Brief
 from .base import Message, Taker
 
 ROOM_FOR_ROWS = 1_000_000
-"""A log that is nearly full keeps exactly the rows that ended first, so there nobody writes rows late."""
+"""A log that is nearly full keeps events and facts up to an exact row (`RunLog.keeps`), and does not see rows that are
+still owed. So there nobody writes rows late; less than this is owed between two chores."""
 
 
 @dataclass(frozen=True, slots=True)

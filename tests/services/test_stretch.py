@@ -226,9 +226,16 @@ def test_what_is_put_away_counts_all_that_is_done_by_now(log: str) -> None:
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("gap_s", [0.0, 0.05])
+@pytest.mark.parametrize(
+    "load",
+    [
+        eda.load.Trace(times_s=[100_000.0 + burst for burst in range(30) for _ in range(6)]),
+        eda.load.Constant(rate_per_s=20.0).first(1_200),
+    ],
+    ids=["bursts", "clockwork"],
+)
 def test_times_that_may_tie_as_floating_point_numbers_change_nothing(
-    service_time: eda.times.Times, gap_s: float, monkeypatch: pytest.MonkeyPatch
+    service_time: eda.times.Times, load: eda.load.Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ends at the instant of an arrival: in bursts of no time, and by clockwork."""
 
@@ -238,7 +245,6 @@ def test_times_that_may_tie_as_floating_point_numbers_change_nothing(
         for nth in range(3):
             queue = topic.subscribe(f"q{nth}", capacity=1)
             eda.Service(f"s{nth}", of=queue, service_time=service_time)
-        load = eda.load.Trace(times_s=[100_000.0 + burst + nth * gap_s for burst in range(30) for nth in range(6)])
         eda.Source("users", load=load, to=topic)
         run = sim.run()
         return run.fingerprint(), run.deliveries.number.tolist()
