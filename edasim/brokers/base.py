@@ -90,7 +90,8 @@ class OpenQueue:
     A taker that has finished a message acknowledges it, if anyone is to be told (`settled` is not empty); then it
     takes the head of `waiting`, or, with none waiting, notes itself at the end of `free`. That is what `done` does, so
     takers of one queue may go either way. All stay the same objects for as long as the subscription lives. `takers` are
-    those who may take messages at present, busy or free.
+    those who may take messages at present, busy or free. While one of them is behind (`stretch`), `waiting` still holds
+    what it has done: who only wants to look asks the subscription.
     """
 
     waiting: deque[Message]

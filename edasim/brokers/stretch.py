@@ -24,7 +24,7 @@ from .base import Message, Taker
 
 ROOM_FOR_ROWS = 1_000_000
 """A log that is nearly full keeps events and facts up to an exact row (`RunLog.keeps`), and does not see rows that are
-still owed. So there nobody writes rows late; less than this is owed between two chores."""
+still owed. So there nobody writes rows late; beside the backlog, less than this is owed between two chores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,17 @@ class Stretch(ABC):
         self.lasts = False
         self.worked_s = 0.0
 
+    @property
+    @abstractmethod
+    def backlog(self) -> int:
+        """How many messages wait for the taker."""
+
     def begin(self, now_s: float) -> bool:
         """From now on nobody looks; False if that cannot be, and nothing has happened."""
         pace, log = self.taker.pace, self.sim.log
         if pace is None or not self.sim.env.unwatched:
             return False
-        if pace.brief is None and log.kept_rows > log.max_rows - ROOM_FOR_ROWS:
+        if pace.brief is None and log.kept_rows + self.backlog > log.max_rows - ROOM_FOR_ROWS:
             return False
         self.pace = pace
         self.worked_s = now_s

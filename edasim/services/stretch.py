@@ -21,6 +21,11 @@ class QueueStretch(Stretch):
         super().__init__(sim, taker, pace)
         self.queue = queue
 
+    @property
+    def backlog(self) -> int:
+        """The length of the queue."""
+        return len(self.queue.waiting)
+
     def begin(self, now_s: float) -> bool:
         """The slot is done with a message, and from now on nobody looks."""
         return len(self.queue.takers) == 1 and not self.queue.settled and super().begin(now_s)

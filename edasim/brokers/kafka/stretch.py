@@ -40,6 +40,11 @@ class MemberStretch(Stretch):
         pace = pace_of(taker)
         return None if pace is None else cls(member, cast("Unwatched", taker), pace)
 
+    @property
+    def backlog(self) -> int:
+        """How many records can be read."""
+        return len(self.member.inbox)
+
     def begin(self, now_s: float) -> bool:
         """The member polls, and from now on nobody looks."""
         group = self.member.group
